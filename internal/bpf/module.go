@@ -70,6 +70,11 @@ type Map struct {
 	ValueSize  uint32
 	MaxEntries uint32
 	Flags      uint32
+
+	// Values is the guest address of the first value where LoadMapValue can name
+	// one (global data); 0 elsewhere. Whoever makes the maps sets it, before an
+	// engine is made.
+	Values uint64
 }
 
 // Map types that the compiler itself must know (enum bpf_map_type).

@@ -1,0 +1,124 @@
+package interp
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/engine"
+)
+
+// maxHelper bounds helper numbers: an indirect call of a smaller value calls a helper.
+const maxHelper = 0x10000
+
+// push enters a subprogram: it keeps what the caller gets back and moves R10
+// below the caller's frame. The count stays as it is: shared, there is only
+// one; propagated, the callee starts with its caller's.
+func (m *machine) push(fn *code, pc int, callee *code, r *[numRegs]uint64, count int) error {
+	if len(m.frames) == MaxDepth-1 {
+		return m.badCall(fn, pc-1, bpf.FuncHandle(callee.index), ErrDepth)
+	}
+	if m.req.Trace != nil {
+		m.trace(engine.Event{Kind: engine.EventCall, Func: fn.index, Insn: pc - 1, Target: callee.index, CountBefore: count, Count: count})
+	}
+	m.frames = append(m.frames, frame{fn: fn, pc: pc, saved: [5]uint64(r[6:11]), count: count})
+	r[10] -= fn.frame
+	return nil
+}
+
+// pop leaves a subprogram, or what it tail-called.
+func (m *machine) pop(r *[numRegs]uint64, count int) (fn *code, pc, left int) {
+	f := &m.frames[len(m.frames)-1]
+	m.frames = m.frames[:len(m.frames)-1]
+	*(*[5]uint64)(r[6:11]) = f.saved
+	if m.e.Poison {
+		poison(r)
+	}
+	if m.e.shared {
+		return f.fn, f.pc, count
+	}
+	return f.fn, f.pc, f.count
+}
+
+// tailTarget resolves a tail call: R2 the program array, the low half of R3 the
+// index. It returns nil when the call falls through: the index is out of
+// range, the count is spent or the slot is empty, asked in the order in which
+// Linux asks.
+func (m *machine) tailTarget(fn *code, pc int, r *[numRegs]uint64, count int) (*code, error) {
+	i, ok := bpf.MapIndex(r[2])
+	if !ok || i >= len(m.e.mod.Maps) || m.e.mod.Maps[i].Type != bpf.MapTypeProgArray {
+		return nil, m.badCall(fn, pc, r[2], errNoProgArray)
+	}
+	slots, _ := m.e.tables.Of(i)
+	index := uint32(r[3])
+	if uint64(index) >= uint64(len(slots)) {
+		m.traceMissed(fn, pc, r, count, func() string {
+			return fmt.Sprintf("index %d is out of range: %s has %d slots", index, m.e.mod.Maps[i].Name, len(slots))
+		})
+		return nil, nil
+	}
+	if count == 0 {
+		m.traceMissed(fn, pc, r, count, func() string { return fmt.Sprintf("all %d tail calls are spent", bpf.MaxTailCalls) })
+		return nil, nil
+	}
+	token := atomic.LoadUint64(&slots[index])
+	if token == 0 {
+		m.traceMissed(fn, pc, r, count, func() string { return fmt.Sprintf("slot %d is empty", index) })
+		return nil, nil
+	}
+	if token > uint64(len(m.e.mod.Programs)) {
+		return nil, &engine.Fault{Kind: engine.FaultMachine, Func: fn.index, Insn: pc,
+			Err: fmt.Errorf("slot %d of %s holds %#x, which is no program", index, m.e.mod.Maps[i].Name, token)}
+	}
+	return m.e.funcs[m.e.mod.Programs[token-1].Func], nil
+}
+
+var errNoProgArray = fmt.Errorf("the second argument of bpf_tail_call is no program array")
+
+// trace hands an event over. Callers on hot paths ask for req.Trace first.
+func (m *machine) trace(ev engine.Event) {
+	ev.Depth = len(m.frames)
+	m.req.Trace(&ev)
+}
+
+func (m *machine) traceEntry(fn *code) {
+	if m.req.Trace != nil {
+		m.trace(engine.Event{Kind: engine.EventEntry, Func: fn.index, Target: -1, CountBefore: bpf.MaxTailCalls, Count: bpf.MaxTailCalls})
+	}
+}
+
+func (m *machine) traceExit(fn *code, pc, count int, r0 uint64) {
+	if m.req.Trace != nil {
+		m.trace(engine.Event{Kind: engine.EventExit, Func: fn.index, Insn: pc, Target: -1, CountBefore: count, Count: count, R0: r0})
+	}
+}
+
+func (m *machine) traceHelper(fn *code, pc int, kind uint8, id int32, count int, r0 uint64) {
+	if m.req.Trace != nil {
+		m.trace(engine.Event{Kind: engine.EventHelper, Func: fn.index, Insn: pc, Target: -1,
+			HelperKind: kind, HelperID: id, CountBefore: count, Count: count, R0: r0})
+	}
+}
+
+// traceReturn runs after the return: fn and pc are the caller and its call.
+func (m *machine) traceReturn(fn *code, pc, count int, from *code, r0 uint64) {
+	if m.req.Trace != nil {
+		m.trace(engine.Event{Kind: engine.EventReturn, Func: fn.index, Insn: pc, Target: from.index, CountBefore: count, Count: count, R0: r0})
+	}
+}
+
+func (m *machine) traceTailCall(fn *code, pc int, r *[numRegs]uint64, count int, target *code) {
+	if m.req.Trace != nil {
+		i, _ := bpf.MapIndex(r[2])
+		m.trace(engine.Event{Kind: engine.EventTailCall, Func: fn.index, Insn: pc, Target: target.index,
+			CountBefore: count, Count: count - 1, Index: uint32(r[3]), Map: i})
+	}
+}
+
+func (m *machine) traceMissed(fn *code, pc int, r *[numRegs]uint64, count int, reason func() string) {
+	if m.req.Trace != nil {
+		i, _ := bpf.MapIndex(r[2])
+		m.trace(engine.Event{Kind: engine.EventTailCallMissed, Func: fn.index, Insn: pc, Target: -1,
+			CountBefore: count, Count: count, Index: uint32(r[3]), Map: i, Reason: reason()})
+	}
+}

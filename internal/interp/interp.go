@@ -1,0 +1,140 @@
+// Package interp is the reference interpreter: what it does is what every other
+// engine must do. Each function is decoded once into fixed-size operations, one
+// per instruction slot, and executed by one flat switch.
+package interp
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/rivetbpf/rivet/internal/arena"
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/engine"
+)
+
+// MaxDepth bounds the frames of one run. Package load bounds what direct calls
+// can reach; indirect calls can still form a cycle, which ends here.
+const MaxDepth = 1024
+
+// ErrDepth is the cause of the fault of a call that would be the frame after MaxDepth.
+var ErrDepth = fmt.Errorf("calls are nested deeper than %d frames", MaxDepth)
+
+// Engine runs the functions of one module. It is safe for concurrent use.
+type Engine struct {
+	// Poison overwrites R1–R5 after each call of a helper or a subprogram, to
+	// find programs that rely on them. Set it before the first run.
+	Poison bool
+
+	mod    *bpf.Module
+	ar     *arena.Arena
+	tables *engine.Tables
+	shared bool // scheme engine.Shared
+	funcs  []*code
+	pool   sync.Pool // of *machine
+}
+
+// New prepares mod, which package load has validated, for running over ar.
+func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, scheme engine.Scheme) (*Engine, error) {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return nil, fmt.Errorf("interpreter on a big-endian host: %w", engine.ErrUnsupported)
+	}
+	e := &Engine{mod: mod, ar: ar, tables: tables, shared: scheme == engine.Shared}
+	for _, f := range mod.Funcs {
+		c, err := decodeFunc(mod, f, ar.Base())
+		if err != nil {
+			return nil, err
+		}
+		e.funcs = append(e.funcs, c)
+	}
+	e.pool.New = func() any { return &machine{e: e, frames: make([]frame, 0, bpf.MaxFrames)} }
+	return e, nil
+}
+
+// TailTarget returns what a slot of a program array holds for Module.Programs[prog].
+func (e *Engine) TailTarget(prog int) uint64 { return uint64(prog) + 1 }
+
+// Run executes one function from its first instruction to the end. The error
+// is an *engine.Fault. Helpers may start further runs while this one waits for them.
+func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
+	if req.Func < 0 || req.Func >= len(e.funcs) {
+		return engine.Result{}, fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.funcs))
+	}
+	m := e.pool.Get().(*machine)
+	m.req, m.frames = req, m.frames[:0]
+	res, err := m.run(e.funcs[req.Func])
+	m.req = nil
+	e.pool.Put(m)
+	return res, err
+}
+
+// Call is Run for a helper that holds a function handle, as callbacks are passed.
+func (e *Engine) Call(handle uint64, req engine.Request) (engine.Result, error) {
+	i, ok := bpf.FuncIndex(handle)
+	if !ok || i >= len(e.funcs) {
+		return engine.Result{}, fmt.Errorf("callback %#x: %v", handle, engine.FaultBadCall)
+	}
+	req.Func = i
+	return e.Run(&req)
+}
+
+// machine is the state of one run that outlives an instruction, but for the
+// registers, the program counter and the tail-call count: those are locals of run.
+type machine struct {
+	e      *Engine
+	req    *engine.Request
+	frames []frame   // of the callers
+	args   [5]uint64 // of the helper being called
+}
+
+// frame is what a caller gets back when the subprogram it called returns.
+type frame struct {
+	fn    *code
+	pc    int // of the instruction after the call
+	saved [5]uint64
+	count int // tail calls left in this frame (scheme Propagated)
+}
+
+// helper calls out through the gate. When done is true the run is over, with r0
+// as its result or with err.
+func (m *machine) helper(fn *code, pc int, kind uint8, id int32, regs *[numRegs]uint64, count int) (r0 uint64, done bool, err error) {
+	m.args = [5]uint64(regs[1:6])
+	r0, err = m.req.Gate.Helper(kind, id, &m.args)
+	if m.e.Poison {
+		poison(regs)
+	}
+	if err == nil {
+		m.traceHelper(fn, pc, kind, id, count, r0)
+		return r0, false, nil
+	}
+	var exit *engine.Exit
+	if errors.As(err, &exit) {
+		m.traceHelper(fn, pc, kind, id, count, exit.R0)
+		m.traceExit(fn, pc, count, exit.R0)
+		return exit.R0, true, nil
+	}
+	if _, ok := err.(*engine.Fault); ok {
+		return 0, true, err
+	}
+	return 0, true, &engine.Fault{Kind: engine.FaultHelper, Func: fn.index, Insn: pc, Err: err}
+}
+
+func poison(regs *[numRegs]uint64) {
+	for i := 1; i <= 5; i++ {
+		regs[i] = 0xdead_0000_0000_0000 + uint64(i)
+	}
+}
+
+func (m *machine) outside(fn *code, pc int, off uint64) error {
+	return &engine.Fault{Kind: engine.FaultAccess, Func: fn.index, Insn: pc,
+		Addr: off + m.e.ar.Base(), Size: m.e.mod.Funcs[fn.index].Insns[pc].Size()}
+}
+
+func (m *machine) outOfFuel(fn *code, pc int) error {
+	return &engine.Fault{Kind: engine.FaultFuel, Func: fn.index, Insn: pc}
+}
+
+func (m *machine) badCall(fn *code, pc int, v uint64, cause error) error {
+	return &engine.Fault{Kind: engine.FaultBadCall, Func: fn.index, Insn: pc, Addr: v, Err: cause}
+}
