@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Rebuilds bench/obj (BPF objects) and bench/native (RV64 executables) from bench/src.
+#
+#   NAME.o       clang -O2 -g --target=bpf -mcpu=v3
+#   NAME.v4.o    the same with -mcpu=v4
+#   native/MARCH/NAME.elf
+#                clang -O2 --target=riscv64-linux-gnu -march=MARCH -fno-pic, linked by GNU ld,
+#                whose relaxation (auipc+jalr to jal, lui to c.lui, loads through gp) the
+#                figures in linux-riscv64.json have: lld does less of it.
+#
+# DWARF is stripped from the BPF objects; BTF and its line information stay.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+CLANG=${CLANG:-clang-19} STRIP=${LLVM_STRIP:-llvm-strip-19} CROSS=${CROSS:-riscv64-linux-gnu-}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+bpf() { # source output cpu
+	"$CLANG" -O2 -g --target=bpf -mcpu="$3" -fdebug-compilation-dir=. -Wall -Werror -Wno-unused-function \
+		-idirafter /usr/include/x86_64-linux-gnu -c "$1" -o "$2"
+	"$STRIP" -g "$2"
+}
+
+sed 's/ /, 0x/g; s/^/.byte 0x/' bench/packet.hex >"$tmp/packet.inc"
+
+native() { # program march
+	local entry=bench_$1 out=bench/native/$2/$1.elf
+	local flags=(-O2 --target=riscv64-linux-gnu "-march=$2" -fno-pic)
+	"$CLANG" "${flags[@]}" -DNATIVE -c "bench/src/$1.c" -o "$tmp/$1.o"
+	"$CLANG" "${flags[@]}" -ffreestanding -fno-builtin -c bench/native/report.c -o "$tmp/report.o"
+	"$CLANG" "${flags[@]}" -DPROGRAM="$entry" -I"$tmp" -c bench/native/start.S -o "$tmp/start.o"
+	"${CROSS}ld" -static -z noexecstack --build-id=none --no-warn-rwx-segments \
+		-e _start "$tmp/$1.o" "$tmp/start.o" "$tmp/report.o" -o "$out"
+	"$STRIP" -g "$out"
+}
+
+mkdir -p bench/obj bench/native/rv64gc bench/native/rv64gc_zba_zbb
+for src in bench/src/*.c; do
+	name=$(basename "$src" .c)
+	bpf "$src" "bench/obj/$name.o" v3
+	bpf "$src" "bench/obj/$name.v4.o" v4
+	for march in rv64gc rv64gc_zba_zbb; do
+		native "$name" "$march"
+	done
+done
