@@ -39,6 +39,8 @@ type Event struct {
 	Map    string  `json:"map,omitempty"`    // program array of a tail call
 	Index  *uint32 `json:"index,omitempty"`  // and the slot asked for
 	R0     *uint64 `json:"r0,omitempty"`     // for return, helper and exit
+
+	counted bool // the counts mean something
 }
 
 // Run is a whole trace and what is known about the run that it came from.
@@ -59,6 +61,10 @@ type Run struct {
 type Recorder struct {
 	// Limit bounds the events that are kept; 0 means no bound.
 	Limit int
+	// Homeless says that the engine counts but keeps the count in no register
+	// of the target: the interpreter. On other engines an event without a home
+	// comes from a function that has no count.
+	Homeless bool
 	// Dropped counts the events that came after the limit.
 	Dropped int
 	// Events are the resolved events so far.
@@ -89,6 +95,7 @@ func (r *Recorder) Record(e *engine.Event) {
 		Event: string(e.Kind), Program: owner, Function: r.funcName(e.Func),
 		Insn: e.Insn, Depth: e.Depth,
 		CountBefore: e.CountBefore, Count: e.Count, Home: homeName(e.Home), Reason: e.Reason,
+		counted: e.Home != "" || r.Homeless,
 	}
 	if e.Func >= 0 && e.Func < len(r.mod.Funcs) {
 		if l, ok := r.mod.Funcs[e.Func].LineAt(e.Insn); ok {
@@ -229,7 +236,7 @@ func (e *Event) source() string {
 // counts says what the step did to the count.
 func (e *Event) counts() string {
 	switch {
-	case e.Home == "":
+	case !e.counted:
 		return ""
 	case e.Count != e.CountBefore:
 		return fmt.Sprintf("%d → %d", e.CountBefore, e.Count)
