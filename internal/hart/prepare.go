@@ -1,0 +1,102 @@
+package hart
+
+// prepare sweeps the text and fills ops, starts, index and longest.
+func (c *Code) prepare(fuse bool) {
+	parcels := len(c.text) / 2
+	c.index = make([]int32, parcels)
+	for i := range c.index {
+		c.index[i] = -1
+	}
+	ins := make([]insn, 0, len(c.text)/3)
+	for off := 0; off < 2*parcels; {
+		in := c.fetch(c.base + uint64(off))
+		c.index[off/2] = int32(len(ins))
+		c.starts = append(c.starts, uint32(off))
+		ins = append(ins, in)
+		off += int(in.size)
+	}
+	c.ops = make([]op, len(ins)+1, len(ins)+1+8)
+	c.ops[len(ins)] = op{code: opGoto, imm: int64(c.base) + int64(len(c.text))}
+	c.link(ins)
+	c.measure(len(ins))
+	if fuse {
+		c.fuse(len(ins))
+	}
+	for pc := range c.breaks {
+		if i, ok := c.at(pc); ok {
+			c.ops[i].code = opBreak
+		}
+	}
+}
+
+// link makes an op of each instruction and ties jumps to their targets.
+func (c *Code) link(ins []insn) {
+	for i, in := range ins {
+		pc := c.base + uint64(c.starts[i])
+		o := makeOp(in, pc)
+		if isDirect(in.code) {
+			target := pc + uint64(in.imm)
+			j, ok := c.at(target)
+			if !ok {
+				j = len(c.ops)
+				c.ops = append(c.ops, op{code: opGoto, imm: int64(target)})
+			}
+			o.aux = int32(j-i) * opSize
+		}
+		if in.code == opJalr {
+			o.aux = int32(c.starts[i]) + int32(in.size)
+		}
+		c.ops[i] = o
+	}
+}
+
+// measure computes the longest stretch of n instructions without one that
+// always leaves it.
+func (c *Code) measure(n int) {
+	run := uint64(0)
+	for i := range n {
+		run++
+		c.longest = max(c.longest, run)
+		switch c.ops[i].code {
+		case opJal, opJ, opJalr, opJr, opRet, opEcall, opEbreak, opIllegal, opFetch:
+			run = 0
+		}
+	}
+}
+
+// isDirect reports whether an instruction jumps to an address relative to its own.
+func isDirect(c code) bool { return c == opJal || c >= opBeq && c <= opBgeu }
+
+// makeOp prepares the instruction at pc, all but where a jump leads. Special
+// cases that are common and cheaper get ops of their own.
+func makeOp(in insn, pc uint64) op {
+	o := op{code: in.code, rd: in.rd, rs1: in.rs1, rs2: in.rs2, imm: in.imm}
+	if o.rd == 0 {
+		o.rd = sink
+	}
+	switch {
+	case in.code == opLui:
+		o.code = opLi
+	case in.code == opAuipc:
+		o.code, o.imm = opLi, int64(pc)+in.imm
+	case in.code == opAddi && in.rd == 0, in.code == opFenceI:
+		o.code = opNop
+	case in.code == opAddi && in.rs1 == 0:
+		o.code = opLi
+	case in.code == opAddi && in.imm == 0:
+		o.code = opMv
+	case in.code == opAdd && in.rs1 == 0:
+		o.code, o.rs1 = opMv, in.rs2
+	case in.code == opFence && !orders(in.imm):
+		o.code = opNop
+	case in.code == opJal && in.rd == 0:
+		o.code = opJ
+	case in.code == opJal:
+		o.imm = int64(pc) + int64(in.size)
+	case in.code == opJalr && in.rd == 0 && in.imm == 0:
+		o.code = opRet
+	case in.code == opJalr && in.rd == 0:
+		o.code = opJr
+	}
+	return o
+}
