@@ -11,15 +11,10 @@
 # DWARF is stripped from the BPF objects; BTF and its line information stay.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-CLANG=${CLANG:-clang-19} STRIP=${LLVM_STRIP:-llvm-strip-19} CROSS=${CROSS:-riscv64-linux-gnu-}
+. scripts/bpf-clang.sh
+CROSS=${CROSS:-riscv64-linux-gnu-}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-
-bpf() { # source output cpu
-	"$CLANG" -O2 -g --target=bpf -mcpu="$3" -fdebug-compilation-dir=. -Wall -Werror -Wno-unused-function \
-		-idirafter /usr/include/x86_64-linux-gnu -c "$1" -o "$2"
-	"$STRIP" -g "$2"
-}
 
 sed 's/ /, 0x/g; s/^/.byte 0x/' bench/packet.hex >"$tmp/packet.inc"
 
@@ -31,14 +26,16 @@ native() { # program march
 	"$CLANG" "${flags[@]}" -DPROGRAM="$entry" -I"$tmp" -c bench/native/start.S -o "$tmp/start.o"
 	"${CROSS}ld" -static -z noexecstack --build-id=none --no-warn-rwx-segments \
 		-e _start "$tmp/$1.o" "$tmp/start.o" "$tmp/report.o" -o "$out"
-	"$STRIP" -g "$out"
+	"$LLVM_STRIP" -g "$out"
 }
 
 mkdir -p bench/obj bench/native/rv64gc bench/native/rv64gc_zba_zbb
 for src in bench/src/*.c; do
 	name=$(basename "$src" .c)
-	bpf "$src" "bench/obj/$name.o" v3
-	bpf "$src" "bench/obj/$name.v4.o" v4
+	for cpu in v3 v4; do
+		[ $cpu = v3 ] && obj=bench/obj/$name.o || obj=bench/obj/$name.$cpu.o
+		bpf_clang $cpu "$src" "$obj" -Wno-unused-function
+	done
 	for march in rv64gc rv64gc_zba_zbb; do
 		native "$name" "$march"
 	done
