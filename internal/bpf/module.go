@@ -29,7 +29,8 @@ type Func struct {
 
 	// Set by package load from the call graph.
 	Entry         bool  // some Program's function
-	Callees       []int // functions it calls or takes the address of, sorted, no duplicates
+	Callees       []int // functions it calls, takes the address of or may reach by callx, sorted, no duplicates
+	AddrTaken     bool  // some function takes its address; callx may reach such functions alone
 	HasTailCall   bool  // contains bpf_tail_call
 	ReachTailCall bool  // a tail call can be reached from it, by subprogram calls too
 	StackUsed     int   // bytes below r10 that constant offsets name
