@@ -303,7 +303,7 @@ func compressBranch(w uint32) (uint16, bool) {
 	if fn > 1 || fieldRS1(w) != 0 && fieldRS2(w) != 0 || !prime(r) {
 		return 0, false
 	}
-	u := uint32(int32(w)>>31)<<12 | w<<4&0x800 | w>>20&0x7e0 | w>>7&0x1e
+	u := uint32(branchOffset(w))
 	if u+256 >= 512 {
 		return 0, false
 	}
@@ -316,7 +316,7 @@ func compressJAL(w uint32) (uint16, bool) {
 	if fieldRD(w) != 0 {
 		return 0, false
 	}
-	u := uint32(int32(w)>>31)<<20 | w&0xff000 | w>>9&0x800 | w>>20&0x7fe
+	u := uint32(jumpOffset(w))
 	if u+2048 >= 4096 {
 		return 0, false
 	}

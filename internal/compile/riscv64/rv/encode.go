@@ -180,6 +180,17 @@ func (r *row) encode(rd, rs1, rs2 Reg, imm uint32) uint32 {
 	return w
 }
 
+// branchOffset and jumpOffset undo branchBits and jumpBits.
+func branchOffset(w uint32) int64 {
+	u := uint32(int32(w)>>31)<<12 | w<<4&0x800 | w>>20&0x7e0 | w>>7&0x1e
+	return int64(int32(u))
+}
+
+func jumpOffset(w uint32) int64 {
+	u := uint32(int32(w)>>31)<<20 | w&0xff000 | w>>9&0x800 | w>>20&0x7fe
+	return int64(int32(u))
+}
+
 func immError(name string, l limits, imm int64) error {
 	switch {
 	case l.lo == 0 && l.hi == 0:

@@ -37,28 +37,45 @@ const (
 type limits struct {
 	rd, rs1, rs2 bool
 	lo, hi       int32
-	align        int32 // the immediate is a multiple of it
+	align        int32  // the immediate is a multiple of it
+	bits         uint32 // where the immediate is
 }
 
 var formats = [numFormats]limits{
 	fmtNone:   {},
 	fmtR:      {rd: true, rs1: true, rs2: true},
 	fmtUnary:  {rd: true, rs1: true},
-	fmtI:      {rd: true, rs1: true, lo: -2048, hi: 2047},
-	fmtShift6: {rd: true, rs1: true, hi: 63},
-	fmtShift5: {rd: true, rs1: true, hi: 31},
-	fmtLoad:   {rd: true, rs1: true, lo: -2048, hi: 2047},
-	fmtJALR:   {rd: true, rs1: true, lo: -2048, hi: 2047},
-	fmtS:      {rs1: true, rs2: true, lo: -2048, hi: 2047},
-	fmtB:      {rs1: true, rs2: true, lo: -4096, hi: 4094, align: 2},
+	fmtI:      {rd: true, rs1: true, lo: -2048, hi: 2047, bits: 0xfff00000},
+	fmtShift6: {rd: true, rs1: true, hi: 63, bits: 0x03f00000},
+	fmtShift5: {rd: true, rs1: true, hi: 31, bits: 0x01f00000},
+	fmtLoad:   {rd: true, rs1: true, lo: -2048, hi: 2047, bits: 0xfff00000},
+	fmtJALR:   {rd: true, rs1: true, lo: -2048, hi: 2047, bits: 0xfff00000},
+	fmtS:      {rs1: true, rs2: true, lo: -2048, hi: 2047, bits: 0xfe000f80},
+	fmtB:      {rs1: true, rs2: true, lo: -4096, hi: 4094, align: 2, bits: 0xfe000f80},
 	// Assemblers write the upper immediate unsigned, code generators shift a
 	// signed constant: both name the same 20 bits.
-	fmtU:     {rd: true, lo: -1 << 19, hi: 1<<20 - 1},
-	fmtJ:     {rd: true, lo: -1 << 20, hi: 1<<20 - 2, align: 2},
-	fmtAMO:   {rd: true, rs1: true, rs2: true, hi: 3},
-	fmtLR:    {rd: true, rs1: true, hi: 3},
-	fmtCSR:   {rd: true, rs1: true, hi: 4095},
-	fmtFence: {hi: 255},
+	fmtU:     {rd: true, lo: -1 << 19, hi: 1<<20 - 1, bits: 0xfffff000},
+	fmtJ:     {rd: true, lo: -1 << 20, hi: 1<<20 - 2, align: 2, bits: 0xfffff000},
+	fmtAMO:   {rd: true, rs1: true, rs2: true, hi: 3, bits: 0x06000000},
+	fmtLR:    {rd: true, rs1: true, hi: 3, bits: 0x06000000},
+	fmtCSR:   {rd: true, rs1: true, hi: 4095, bits: 0xfff00000},
+	fmtFence: {hi: 255, bits: 0x0ff00000},
+}
+
+// mask is the bits of an instruction that are not operands.
+func (r *row) mask() uint32 {
+	l := &formats[r.form]
+	m := ^l.bits
+	if l.rd {
+		m &^= 31 << 7
+	}
+	if l.rs1 {
+		m &^= 31 << 15
+	}
+	if l.rs2 {
+		m &^= 31 << 20
+	}
+	return m
 }
 
 // rows is the instruction table, grouped by the sections of the RISC-V
