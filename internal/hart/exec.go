@@ -7,31 +7,47 @@ import (
 )
 
 // exec runs ops from place i on until a trap, or until PC lies outside ops, or,
-// at a jump that is taken, until at least soft instructions have retired. It
+// at a jump that is taken, until more than soft instructions have retired.
+func (h *Hart) exec(ops []op, i int, soft int64) {
+	p := unsafe.Pointer(&ops[i])
+	k := -int64(uintptr(p))
+	for {
+		var full bool
+		p, k, full = h.hot(p, k, soft*opSize)
+		if full {
+			break
+		}
+		o := (*op)(p)
+		ok := h.cold(o, uint64(k+int64(uintptr(p)))/opSize)
+		if ok || o.code == opEcall {
+			p = unsafe.Add(p, opSize)
+		}
+		if !ok {
+			break
+		}
+	}
+	h.Instret += uint64(k+int64(uintptr(p))) / opSize
+	h.PC = h.address(p)
+	if h.trap.Kind == Illegal {
+		h.trap.Addr = h.PC
+	}
+}
+
+// hot runs ops until one that it leaves to [Hart.cold], or that ends the run. It
 // keeps to these rules for speed's sake:
 //
 //   - p, not a number, names the current op, and nothing is counted: the ops
 //     between two places are the instructions between them. k is chosen so that
 //     p+k is the number of instructions retired, times opSize; a jump that moves
 //     p by d, and so retires one instruction, adds opSize-d to k.
-//   - Registers are found by unsafe-free indexing of an array of 256.
-//   - One comparison checks an access of the first region, of whatever size:
-//     accesses in its last 7 bytes take the slow way, as those of other regions.
-//   - A case that cannot go on breaks out of the loop with p at its op (behind
-//     it, when it retired) and h.trap set.
-func (h *Hart) exec(ops []op, i int, soft int64) {
+//   - It calls nothing, so that the compiler keeps everything in registers.
+//   - An index of 8 bits into an array of 256 registers needs no bounds check.
+//   - One comparison checks an access of the first two regions, of whatever
+//     size: accesses in their last 7 bytes go to cold, as those of other regions do.
+func (h *Hart) hot(p unsafe.Pointer, k, soft int64) (at unsafe.Pointer, count int64, full bool) {
 	x := h.file()
-	p := unsafe.Pointer(&ops[i])
-	k := -int64(uintptr(p))
-	soft *= opSize
-	var mb, ml uint64
-	mp := unsafe.Pointer(h)
-	if len(h.regions) > 0 && !h.StrictAlign {
-		if r := &h.regions[0]; len(r.Mem) >= 8 && r.Perm&PermRW == PermRW && !r.Atomic {
-			mb, ml, mp = r.Base, uint64(len(r.Mem))-7, unsafe.Pointer(&r.Mem[0])
-		}
-	}
-loop:
+	m, n := &h.fast[0], &h.fast[1]
+	mb, ml, mp := m.base, m.limit, m.mem
 	for {
 		o := (*op)(p)
 		switch o.code {
@@ -188,127 +204,147 @@ loop:
 			goto taken
 		case opJalr, opJr, opRet:
 			t := (x[o.rs1] + uint64(o.imm)) &^ 1
-			if o.code == opJalr {
-				x[o.rd] = h.code.base + uint64(uint32(o.aux))
-			}
 			c := h.code
-			if off := (t - c.base) >> 1; off < uint64(len(c.index)) {
-				if j := c.index[off]; j >= 0 {
-					to := unsafe.Pointer(&c.ops[j])
-					k += int64(uintptr(p)) + opSize - int64(uintptr(to))
-					p = to
-					if k+int64(uintptr(p)) > soft {
-						break loop
-					}
-					continue
-				}
+			if o.code == opJalr {
+				x[o.rd] = c.base + uint64(uint32(o.aux))
 			}
-			h.leave(t, k+int64(uintptr(p))+opSize)
-			return
+			to := unsafe.Pointer(&h.window[3])
+			if off := (t - c.base) >> 1; off < uint64(len(c.index)) && c.index[off] >= 0 {
+				to = unsafe.Pointer(&c.ops[c.index[off]])
+			} else {
+				h.window[3].imm = int64(t)
+			}
+			k += int64(uintptr(p)) + opSize - int64(uintptr(to))
+			p = to
+			if k+int64(uintptr(p)) > soft {
+				return p, k, true
+			}
+			continue
 
 		case opLb:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				x[o.rd] = uint64(*(*int8)(unsafe.Add(mp, off)))
-			} else if !h.slowLoad(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			x[o.rd] = uint64(*(*int8)(q))
 		case opLbu:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				x[o.rd] = uint64(*(*uint8)(unsafe.Add(mp, off)))
-			} else if !h.slowLoad(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			x[o.rd] = uint64(*(*uint8)(q))
 		case opLh:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				x[o.rd] = uint64(int16(get16(unsafe.Add(mp, off))))
-			} else if !h.slowLoad(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			x[o.rd] = uint64(int16(get16(q)))
 		case opLhu:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				x[o.rd] = uint64(get16(unsafe.Add(mp, off)))
-			} else if !h.slowLoad(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			x[o.rd] = uint64(get16(q))
 		case opLw:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				x[o.rd] = sext32(get32(unsafe.Add(mp, off)))
-			} else if !h.slowLoad(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			x[o.rd] = sext32(get32(q))
 		case opLwu:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				x[o.rd] = uint64(get32(unsafe.Add(mp, off)))
-			} else if !h.slowLoad(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			x[o.rd] = uint64(get32(q))
 		case opLd:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				x[o.rd] = get64(unsafe.Add(mp, off))
-			} else if !h.slowLoad(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			x[o.rd] = get64(q)
 		case opSb:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				*(*uint8)(unsafe.Add(mp, off)) = uint8(x[o.rs2])
-			} else if !h.slowStore(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			*(*uint8)(q) = uint8(x[o.rs2])
 		case opSh:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				put16(unsafe.Add(mp, off), uint16(x[o.rs2]))
-			} else if !h.slowStore(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			put16(q, uint16(x[o.rs2]))
 		case opSw:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				put32(unsafe.Add(mp, off), uint32(x[o.rs2]))
-			} else if !h.slowStore(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			put32(q, uint32(x[o.rs2]))
 		case opSd:
 			a := x[o.rs1] + uint64(o.imm)
+			var q unsafe.Pointer
 			if off := a - mb; off < ml {
-				put64(unsafe.Add(mp, off), x[o.rs2])
-			} else if !h.slowStore(o, a) {
-				break loop
+				q = unsafe.Add(mp, off)
+			} else if off := a - n.base; off < n.limit {
+				q = unsafe.Add(n.mem, off)
+			} else {
+				return p, k, false
 			}
+			put64(q, x[o.rs2])
 
-		case opLrW, opLrD, opScW, opScD, opAmoW, opAmoD:
-			if !h.atomic(o) {
-				break loop
-			}
-		case opFence:
-			h.barrier()
-		case opCsr:
-			x[o.rd] = h.counter(o, uint64(k+int64(uintptr(p)))/opSize)
-		case opEcall:
-			h.trap.Kind = Ecall
-			p = unsafe.Add(p, opSize)
-			break loop
-		case opEbreak:
-			h.trap.Kind = Ebreak
-			break loop
-		case opIllegal:
-			h.trap.Kind = Illegal
-			break loop
-		case opFetch:
-			h.trap = Trap{Kind: FetchFault, Addr: uint64(o.imm)}
-			break loop
-		case opGoto, opBreak:
-			break loop
 		default:
-			x[o.rd] = alu(o.code, x[o.rs1], x[o.rs2], o.imm)
+			return p, k, false
 		}
 		p = unsafe.Add(p, opSize)
 		continue
@@ -317,14 +353,47 @@ loop:
 		k += opSize - d
 		p = unsafe.Add(p, d)
 		if k+int64(uintptr(p)) > soft {
-			break
+			return p, k, true
 		}
 	}
-	h.leave(h.address(ops, p), k+int64(uintptr(p)))
 }
 
-// address returns the PC of the op at p, which is one of ops or of h.code.
-func (h *Hart) address(ops []op, p unsafe.Pointer) uint64 {
+// cold executes an op that hot left. It returns false, with h.trap set if it
+// is a trap, when the run cannot go on.
+func (h *Hart) cold(o *op, retired uint64) bool {
+	switch o.code {
+	case opLb, opLbu, opLh, opLhu, opLw, opLwu, opLd:
+		return h.coldLoad(o)
+	case opSb, opSh, opSw, opSd:
+		return h.coldStore(o)
+	case opLrW, opLrD, opScW, opScD, opAmoW, opAmoD:
+		return h.atomic(o)
+	case opFence:
+		h.barrier()
+	case opCsr:
+		h.file()[o.rd] = h.counter(o, retired)
+	case opEcall:
+		h.trap.Kind = Ecall
+		return false
+	case opEbreak:
+		h.trap.Kind = Ebreak
+		return false
+	case opIllegal:
+		h.trap.Kind = Illegal // exec sets Addr
+		return false
+	case opFetch:
+		h.trap = Trap{Kind: FetchFault, Addr: uint64(o.imm)}
+		return false
+	case opGoto, opBreak:
+		return false
+	default:
+		h.file()[o.rd] = alu(o.code, h.X[o.rs1&31], h.X[o.rs2&31], o.imm)
+	}
+	return true
+}
+
+// address returns the PC of the op at p.
+func (h *Hart) address(p unsafe.Pointer) uint64 {
 	o := (*op)(p)
 	if o.code == opGoto {
 		return uint64(o.imm)
@@ -334,15 +403,6 @@ func (h *Hart) address(ops []op, p unsafe.Pointer) uint64 {
 		return h.code.base + uint64(h.code.starts[i])
 	}
 	return h.PC // the op in the window, where exec began
-}
-
-// leave records where the hart stopped and what it retired, times opSize.
-func (h *Hart) leave(pc uint64, retired int64) {
-	h.PC = pc
-	h.Instret += uint64(retired) / opSize
-	if h.trap.Kind == Illegal {
-		h.trap.Addr = pc
-	}
 }
 
 // counter reads cycle, time or instret. A cycle is an instruction, and time

@@ -74,17 +74,28 @@ type Hart struct {
 	start    time.Time
 	resume   bool   // the last trap was Break, at stoppedAt
 	stopped  uint64 // see resume
-	window   [3]op  // see Step
+	window   [4]op  // see step; the last is where an indirect jump out of the code goes
+	fast     [2]fastRegion
 }
 
 // New makes a hart at the first instruction of code with zeroed registers.
-// Accesses of the first region are the fastest.
+// Accesses of
+// the first region are the fastest, those of the second come next.
 func New(code *Code, regions ...Region) *Hart {
-	return &Hart{PC: code.base, code: code, regions: append([]Region(nil), regions...), start: time.Now()}
+	h := &Hart{PC: code.base, code: code, regions: append([]Region(nil), regions...), start: time.Now()}
+	h.window[3].code = opGoto
+	return h
 }
 
 // file is the register file with the sink.
 func (h *Hart) file() *[256]uint64 { return (*[256]uint64)(unsafe.Pointer(h)) }
+
+// reset prepares for a run: whatever the user may have set is brought in order.
+func (h *Hart) reset() {
+	h.X[0] = 0
+	h.trap = Trap{}
+	h.setFast()
+}
 
 // Run executes instructions until a trap. With max above 0, at most max are
 // retired before it stops with a trap of kind [Limit].
@@ -92,8 +103,7 @@ func (h *Hart) Run(max uint64) Trap {
 	if max == 0 {
 		max = math.MaxInt64 / opSize
 	}
-	h.X[0] = 0
-	h.trap = Trap{}
+	h.reset()
 	end := h.Instret + min(max, math.MaxInt64/opSize)
 	if h.resume && h.PC == h.stopped {
 		h.step()
@@ -124,8 +134,7 @@ func (h *Hart) hitBreak() {
 // Step executes one instruction, breakpoint or not. It returns a trap of kind
 // [None] when there was none.
 func (h *Hart) Step() Trap {
-	h.X[0] = 0
-	h.trap = Trap{}
+	h.reset()
 	h.resume = false
 	h.step()
 	return h.trap

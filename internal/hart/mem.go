@@ -131,8 +131,9 @@ func (h *Hart) store(a, size, v uint64) (ok bool) {
 	return true
 }
 
-// slowLoad performs the load o from address a outside the fast region.
-func (h *Hart) slowLoad(o *op, a uint64) (ok bool) {
+// coldLoad performs the load o, wherever it goes.
+func (h *Hart) coldLoad(o *op) (ok bool) {
+	a := h.X[o.rs1&31] + uint64(o.imm)
 	var v uint64
 	switch o.code {
 	case opLb:
@@ -159,8 +160,9 @@ func (h *Hart) slowLoad(o *op, a uint64) (ok bool) {
 	return ok
 }
 
-// slowStore performs the store o to address a outside the fast region.
-func (h *Hart) slowStore(o *op, a uint64) (ok bool) {
+// coldStore performs the store o, wherever it goes.
+func (h *Hart) coldStore(o *op) (ok bool) {
+	a := h.X[o.rs1&31] + uint64(o.imm)
 	return h.store(a, 1<<(o.code-opSb), h.X[o.rs2&31])
 }
 
@@ -178,4 +180,22 @@ func wordBytes(words []uint64) []byte {
 		return nil
 	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 8*len(words))
+}
+
+// fastRegion is what the main loop needs of a region: an access at base+off,
+// of up to 8 bytes, is inside it if off < limit.
+type fastRegion struct {
+	base, limit uint64
+	mem         unsafe.Pointer
+}
+
+// setFast chooses the regions that the main loop reaches by itself: the first
+// two, as far as they need no other check.
+func (h *Hart) setFast() {
+	h.fast = [2]fastRegion{}
+	for i := range h.regions[:min(len(h.regions), len(h.fast))] {
+		if r := &h.regions[i]; len(r.Mem) >= 8 && r.Perm&PermRW == PermRW && !r.Atomic && !h.StrictAlign {
+			h.fast[i] = fastRegion{base: r.Base, limit: uint64(len(r.Mem)) - 7, mem: unsafe.Pointer(&r.Mem[0])}
+		}
+	}
 }
