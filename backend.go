@@ -1,0 +1,74 @@
+package rivet
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/rivetbpf/rivet/internal/arena"
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/interp"
+)
+
+// backend is an engine over one module. Run must be safe for concurrent use,
+// and a helper may start another Run while the one that called it waits.
+type backend interface {
+	// Run executes a function. An error is an *engine.Fault.
+	Run(*engine.Request) (engine.Result, error)
+	// TailTarget returns what a slot of a program array holds for Module.Programs[prog]; never 0.
+	TailTarget(prog int) uint64
+}
+
+// parts is what an engine is made of.
+type parts struct {
+	module *bpf.Module
+	arena  *arena.Arena
+	tables *engine.Tables
+	opts   *CollectionOptions
+}
+
+// backends is the registry: one line for each engine.
+var backends = map[Engine]func(*parts) (backend, error){
+	EngineInterp: newInterp,
+}
+
+// preferred lists engines, best first, for EngineDefault.
+var preferred = []Engine{EngineHart, EngineInterp}
+
+func newInterp(p *parts) (backend, error) {
+	return interp.New(p.module, p.arena, p.tables, p.opts.TailCalls.scheme())
+}
+
+// resolve turns EngineDefault into an engine, and refuses those that there are none of.
+func (e Engine) resolve() (Engine, error) {
+	if e == EngineDefault {
+		for _, p := range preferred {
+			if backends[p] != nil {
+				return p, nil
+			}
+		}
+	}
+	if backends[e] != nil {
+		return e, nil
+	}
+	return 0, fmt.Errorf("engine %v: %w in this build; available are %s", e, ErrNotSupported, available())
+}
+
+// Engines lists the engines of this build, best first.
+func Engines() []Engine {
+	var l []Engine
+	for e := range backends {
+		l = append(l, e)
+	}
+	sort.Slice(l, func(i, j int) bool { return l[i] < l[j] })
+	return l
+}
+
+func available() string {
+	var names []string
+	for _, e := range Engines() {
+		names = append(names, e.String())
+	}
+	return strings.Join(names, ", ")
+}

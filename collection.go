@@ -1,0 +1,263 @@
+package rivet
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/rivetbpf/rivet/internal/arena"
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/helpers"
+	"github.com/rivetbpf/rivet/internal/load"
+	rmaps "github.com/rivetbpf/rivet/internal/maps"
+	"github.com/rivetbpf/rivet/internal/progctx"
+)
+
+// Collection is the programs and maps of one object, ready to run. They share
+// guest memory.
+type Collection struct {
+	// Programs are the object's programs, by function name.
+	Programs map[string]*Program
+	// Maps are the object's maps, by name; global data is in .bss, .data and .rodata.
+	Maps map[string]*Map
+	// Variables are the object's global variables, by name.
+	Variables map[string]*Variable
+
+	core *core
+}
+
+// core is what the programs and maps of a collection have in common.
+type core struct {
+	module   *bpf.Module
+	engine   Engine
+	opts     CollectionOptions
+	arena    *arena.Arena
+	tables   *engine.Tables
+	maps     []*Map // by index in the module
+	programs []*Program
+	backend  backend
+	geometry geometry
+	pool     *pool
+}
+
+// NewCollection loads and compiles spec with the default options.
+//
+// The error names everything that is missing: kinds of maps, helpers, kfuncs.
+func NewCollection(spec *ebpf.CollectionSpec) (*Collection, error) {
+	return NewCollectionWithOptions(spec, CollectionOptions{})
+}
+
+// NewCollectionWithOptions loads and compiles spec. spec itself is not changed
+// and may be used again.
+func NewCollectionWithOptions(spec *ebpf.CollectionSpec, opts CollectionOptions) (*Collection, error) {
+	m, info, err := load.CollectionWithOptions(spec, load.Options{
+		KernelTypes: opts.KernelTypes, Kconfig: opts.Kconfig, Ksyms: opts.Ksyms, HaveKfunc: opts.haveKfunc,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCore(m, info.MapSpecs, opts)
+	if err != nil {
+		return nil, err
+	}
+	coll := c.collection()
+	if err := coll.fill(spec); err != nil {
+		coll.Close()
+		return nil, err
+	}
+	return coll, nil
+}
+
+// NewRawProgram compiles bytecode that comes without an object: 8-byte
+// instructions, as RFC 9669 lays them out in little-endian order. Such a program
+// gets the address of [RunOptions.Data] in R1 and its length in R2.
+// Close it after use.
+func NewRawProgram(name string, code []byte, opts CollectionOptions) (*Program, error) {
+	m, err := load.Raw(name, progctx.TypeRaw, code)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCore(m, nil, opts)
+	if err != nil {
+		return nil, err
+	}
+	p := c.programs[0]
+	p.owner = c.collection()
+	return p, nil
+}
+
+// newCore makes everything that a module needs in order to run.
+func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*core, error) {
+	eng, err := opts.Engine.resolve()
+	if err != nil {
+		return nil, err
+	}
+	c := &core{module: m, engine: eng, opts: opts}
+	table, terr := helpers.NewTable(m, c.userHelpers())
+	if err := errors.Join(rmaps.Check(m.Maps), terr); err != nil {
+		return nil, err
+	}
+	if err := c.layOut(); err != nil {
+		return nil, err
+	}
+	c.tables = engine.NewTables(m.Maps)
+	set, err := rmaps.New(&rmaps.Env{Arena: c.arena, Tables: c.tables}, m.Maps)
+	if err != nil {
+		return nil, err
+	}
+	for i, inst := range set {
+		m.Maps[i].Values = inst.ValueAddr()
+		mp := &Map{core: c, inst: inst}
+		if i < len(specs) {
+			mp.spec = specs[i]
+		}
+		c.maps = append(c.maps, mp)
+	}
+	if err := c.claim(); err != nil {
+		return nil, err
+	}
+	if c.backend, err = backends[eng](&parts{module: m, arena: c.arena, tables: c.tables, opts: &c.opts}); err != nil {
+		return nil, err
+	}
+	c.startPool(helpers.NewWorld(m, c.arena, set, table, opts.TracePrintk))
+	for i, p := range m.Programs {
+		c.programs = append(c.programs, &Program{core: c, index: i, def: p, layout: progctx.For(p.Type)})
+	}
+	return c, nil
+}
+
+// layOut makes an arena for the maps and for as many runs as are allowed and fit.
+func (c *core) layOut() error {
+	nests := 1
+	if len(c.opts.Helpers) > 0 {
+		nests = helpers.MaxNesting // a user's helper may call back into the guest
+	}
+	c.geometry = measure(c.module, nests)
+	limit := uint64(arena.MaxSize)
+	if c.opts.MaxMemory != 0 {
+		limit = min(limit, c.opts.MaxMemory)
+	}
+	if c.opts.MaxRuns <= 0 {
+		c.opts.MaxRuns = defaultRuns()
+	}
+	if c.opts.PacketMemory == 0 {
+		c.opts.PacketMemory = 1 << 20
+	}
+	fixed := rmaps.Memory(c.module.Maps) + 128
+	slot := c.geometry.slotMemory()
+	if fixed+slot > limit {
+		return fmt.Errorf("guest memory: maps take %d bytes and a run %d, the limit is %d", fixed, slot, limit)
+	}
+	c.opts.MaxRuns = int(min(uint64(c.opts.MaxRuns), (limit-fixed)/slot))
+	total := fixed + uint64(c.opts.MaxRuns)*slot
+	total += min(c.opts.PacketMemory, (limit-total)&^63)
+	var err error
+	c.arena, err = arena.New(total)
+	return err
+}
+
+// claim gives every program array the type of the programs that use it, and
+// refuses an object in which programs of two types use one, as Linux does.
+func (c *core) claim() error {
+	for i, reached := range helpers.Reach(c.module) {
+		for fn, yes := range reached {
+			if !yes {
+				continue
+			}
+			if err := c.claimFor(c.module.Programs[i], c.module.Funcs[fn]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *core) claimFor(p *bpf.Program, f *bpf.Func) error {
+	for _, in := range f.Insns {
+		if !in.IsLDDW() || in.Src != bpf.LoadMap {
+			continue
+		}
+		if a, ok := c.maps[in.Imm].inst.Map.(*rmaps.ProgArray); ok {
+			if err := a.Use(p.Name, p.Type); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *core) startPool(w *helpers.World) {
+	if c.opts.Clock != nil {
+		w.Clock = c.opts.Clock
+	}
+	if c.opts.Random != nil {
+		w.Random = c.opts.Random
+	}
+	c.pool = &pool{arena: c.arena, geometry: c.geometry, world: w, nested: c.runNested, max: c.opts.MaxRuns, close: c.free}
+	c.pool.wake.L = &c.pool.mu
+}
+
+// free gives back what the engine holds. No run is in flight.
+func (c *core) free() {
+	if cl, ok := c.backend.(io.Closer); ok {
+		cl.Close()
+	}
+}
+
+func (c *core) collection() *Collection {
+	coll := &Collection{Programs: map[string]*Program{}, Maps: map[string]*Map{}, Variables: map[string]*Variable{}, core: c}
+	for _, p := range c.programs {
+		coll.Programs[p.def.Name] = p
+	}
+	for _, m := range c.maps {
+		coll.Maps[m.Name()] = m
+	}
+	return coll
+}
+
+// fill puts in what the object says its maps begin with.
+func (coll *Collection) fill(spec *ebpf.CollectionSpec) error {
+	for _, name := range slices.Sorted(maps.Keys(coll.Maps)) {
+		m := coll.Maps[name]
+		if m.spec == nil {
+			continue
+		}
+		for _, kv := range m.spec.Contents {
+			value := kv.Value
+			if prog, ok := value.(string); ok && m.spec.Type == ebpf.ProgramArray {
+				p := coll.Programs[prog]
+				if p == nil {
+					return fmt.Errorf("map %s: key %v: program %q is not in the object", name, kv.Key, prog)
+				}
+				value = p
+			}
+			if err := m.put(kv.Key, value, rmaps.Any); err != nil {
+				return fmt.Errorf("map %s: initial value of key %v: %w", name, kv.Key, err)
+			}
+		}
+		if constant(name) {
+			m.frozen.Store(true)
+		}
+	}
+	for name, v := range spec.Variables {
+		if m := coll.Maps[v.SectionName]; m != nil {
+			coll.Variables[name] = &Variable{spec: v, m: m}
+		}
+	}
+	return nil
+}
+
+// Close refuses further runs; those in flight end by themselves. Maps can still be read.
+func (coll *Collection) Close() {
+	if coll != nil && coll.core != nil {
+		coll.core.pool.shut()
+	}
+}
+
+// Engine returns the engine that executes the programs, never EngineDefault.
+func (coll *Collection) Engine() Engine { return coll.core.engine }

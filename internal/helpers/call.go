@@ -1,0 +1,207 @@
+package helpers
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"sync"
+
+	"github.com/rivetbpf/rivet/internal/arena"
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/maps"
+)
+
+// World is what all runs of a collection share.
+type World struct {
+	Module *bpf.Module
+	Arena  *arena.Arena
+	Maps   []*maps.Instance
+	Table  *Table
+	Clock  func() uint64 // nanoseconds, for ktime_get_ns
+	Random func() uint32 // for get_prandom_u32
+
+	mu    sync.Mutex
+	print io.Writer // for trace_printk; nil: thrown away
+}
+
+// NewWorld returns a world whose trace_printk writes to print, one call at a time.
+func NewWorld(m *bpf.Module, a *arena.Arena, ms []*maps.Instance, t *Table, print io.Writer) *World {
+	return &World{Module: m, Arena: a, Maps: ms, Table: t, Clock: monotonic, Random: random, print: print}
+}
+
+// MaxNesting is how deep runs may nest: a helper may call back into the guest,
+// which may call a helper, and so on.
+const MaxNesting = 4
+
+// Run is one run's way out of the engine. It implements engine.Gate and is used
+// again and again; nothing on the way to a helper allocates.
+type Run struct {
+	World *World
+	Ctx   []byte // the context, as bytes
+	CtxAt uint64 // and its guest address; 0: none
+	CPU   uint32
+	// Nested runs function fn of the module below the frames in use; depth is 1
+	// in a helper that the program itself called.
+	Nested func(depth, fn int, args *[5]uint64) (uint64, error)
+
+	depth int
+	calls [MaxNesting]Call
+}
+
+// Call is one call of a helper, its arguments checked.
+type Call struct {
+	Run  *Run
+	Args [5]uint64
+	// Mem holds the bytes behind pointers (Ctx, MapKey, MapValue, MapValueW,
+	// Mem, MemW); nil for NULL. They are guest memory itself.
+	Mem [5][]byte
+	Map *maps.Instance // the last argument of kind Map
+
+	Helper *Helper
+	User   any    // what package rivet keeps for the next call
+	buf    []byte // scratch of trace_printk, likewise
+}
+
+// Depth returns how many helpers are active in this run, this one included.
+func (c *Call) Depth() int { return c.Run.depth }
+
+// Reset makes a run ready for another start, after one that may have ended in a panic.
+func (r *Run) Reset() { r.depth = 0 }
+
+// Helper implements engine.Gate.
+func (r *Run) Helper(kind uint8, id int32, args *[5]uint64) (uint64, error) {
+	h := r.World.Table.Find(kind, id)
+	if h == nil {
+		return 0, fmt.Errorf("no %s", NameOf(r.World.Module, kind, id))
+	}
+	if r.depth == MaxNesting {
+		return 0, fmt.Errorf("%s: helpers and callbacks nest deeper than %d", h.Name, MaxNesting)
+	}
+	c := &r.calls[r.depth]
+	c.Run, c.Helper, c.Args = r, h, *args
+	if err := c.bind(); err != nil {
+		return 0, err
+	}
+	r.depth++
+	r0, err := h.Fn(c)
+	r.depth--
+	return r0, err
+}
+
+// Invoke calls function fn of the module, as a helper with a callback does.
+func (c *Call) Invoke(handle uint64, args *[5]uint64) (uint64, error) {
+	fn, ok := bpf.FuncIndex(handle)
+	if !ok || fn >= len(c.Run.World.Module.Funcs) {
+		return 0, fmt.Errorf("%s: callback %#x is no function", c.Helper.Name, handle)
+	}
+	if c.Run.Nested == nil || c.Run.depth >= MaxNesting {
+		return 0, fmt.Errorf("%s: helpers and callbacks nest deeper than %d", c.Helper.Name, MaxNesting)
+	}
+	return c.Run.Nested(c.Run.depth, fn, args)
+}
+
+// ArgError says which argument of which helper is bad and why. Args count from 1.
+type ArgError struct {
+	Helper string
+	Arg    int
+	Name   string
+	Addr   uint64
+	Size   uint64 // bytes asked for; 0 when the argument is no pointer
+	Why    string
+}
+
+func (e *ArgError) Error() string {
+	s := fmt.Sprintf("%s: argument %d", e.Helper, e.Arg)
+	if e.Name != "" {
+		s += " (" + e.Name + ")"
+	}
+	if e.Size != 0 {
+		return fmt.Sprintf("%s: %d bytes at %#x: %s", s, e.Size, e.Addr, e.Why)
+	}
+	return fmt.Sprintf("%s: %#x: %s", s, e.Addr, e.Why)
+}
+
+func (c *Call) bad(i int, size uint64, why string) error {
+	return &ArgError{Helper: c.Helper.Name, Arg: i + 1, Name: c.Helper.Args[i].Name, Addr: c.Args[i], Size: size, Why: why}
+}
+
+// bind checks every argument and finds the bytes behind the pointers.
+func (c *Call) bind() error {
+	c.Map = nil
+	for i := range c.Helper.Args {
+		a := &c.Helper.Args[i]
+		v := c.Args[i]
+		var err error
+		c.Mem[i] = nil
+		switch a.Kind {
+		case Map:
+			err = c.bindMap(i)
+		case MapKey:
+			err = c.bindMem(i, uint64(c.Map.Def.KeySize))
+		case MapValue, MapValueW:
+			err = c.bindMem(i, uint64(c.Map.Def.ValueSize))
+		case Mem, MemW:
+			err = c.bindSized(i)
+		case Ctx:
+			if v != c.Run.CtxAt || v == 0 {
+				return c.bad(i, 0, "not the program's context")
+			}
+			c.Mem[i] = c.Run.Ctx
+		case Func:
+			if fn, ok := bpf.FuncIndex(v); (!ok || fn >= len(c.Run.World.Module.Funcs)) && !(v == 0 && a.Nullable) {
+				return c.bad(i, 0, "not a function")
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Call) bindMap(i int) error {
+	n, ok := bpf.MapIndex(c.Args[i])
+	if !ok || n >= len(c.Run.World.Maps) {
+		return c.bad(i, 0, "not a map")
+	}
+	m := c.Run.World.Maps[n]
+	if !m.Kind.Guest {
+		return c.bad(i, 0, fmt.Sprintf("map %q is of kind %v, which programs cannot access", m.Def.Name, m.Kind.Type))
+	}
+	c.Map = m
+	return nil
+}
+
+// bindSized checks a pointer whose size is fixed or follows it.
+func (c *Call) bindSized(i int) error {
+	a := &c.Helper.Args[i]
+	if a.Size != 0 {
+		return c.bindMem(i, uint64(a.Size))
+	}
+	n := c.Args[i+1]
+	if n == 0 && c.Helper.Args[i+1].Kind == Size {
+		return c.bad(i+1, 0, "a size of 0")
+	}
+	if n > math.MaxInt32 {
+		return c.bad(i+1, 0, "a size that is negative or beyond all memory")
+	}
+	return c.bindMem(i, n)
+}
+
+func (c *Call) bindMem(i int, n uint64) error {
+	addr := c.Args[i]
+	if addr == 0 && c.Helper.Args[i].Nullable {
+		return nil
+	}
+	b, ok := c.Run.World.Arena.Bytes(addr, n)
+	switch {
+	case ok:
+		c.Mem[i] = b
+	case n == 0: // nothing is accessed
+	case addr == 0:
+		return c.bad(i, n, "a NULL pointer")
+	default:
+		return c.bad(i, n, "outside guest memory")
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package maps
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/rivetbpf/rivet/internal/bpf"
+)
+
+// Array: values stand side by side in the arena, each at a multiple of 8 bytes,
+// all present from the start (kernel/bpf/arraymap.c).
+var arrayKind = Kind{
+	Type:  ebpf.Array,
+	Guest: true,
+	Check: checkArray,
+	Memory: func(d *bpf.Map) uint64 {
+		return Stride(d.ValueSize) * uint64(d.MaxEntries)
+	},
+	New: newArray,
+}
+
+// array is a map of kind Array.
+type array struct {
+	def    *bpf.Map
+	mem    []byte
+	addr   uint64
+	stride uint64
+}
+
+// Stride returns the distance between two values of an array, in bytes.
+func Stride(valueSize uint32) uint64 { return (uint64(valueSize) + 7) &^ 7 }
+
+// checkArray is array_map_alloc_check.
+func checkArray(d *bpf.Map) error {
+	switch {
+	case d.KeySize != 4:
+		return fmt.Errorf("key size is %d, must be 4", d.KeySize)
+	case d.ValueSize == 0 || d.ValueSize > math.MaxInt32:
+		return fmt.Errorf("value size is %d, must be between 1 and %d", d.ValueSize, math.MaxInt32)
+	case d.MaxEntries == 0:
+		return fmt.Errorf("max_entries is 0")
+	}
+	const allowed = FNumaNode | FMmapable | FInnerMap | accessMask
+	if bad := d.Flags &^ uint32(allowed); bad != 0 {
+		return fmt.Errorf("unknown flags %#x", bad)
+	}
+	return checkAccess(d.Flags)
+}
+
+// checkAccess is bpf_map_flags_access_ok.
+func checkAccess(flags uint32) error {
+	if flags&(FRdonlyProg|FWronlyProg) == FRdonlyProg|FWronlyProg {
+		return fmt.Errorf("flags BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other")
+	}
+	return nil
+}
+
+func newArray(env *Env, _ int, d *bpf.Map) (Map, error) {
+	stride := Stride(d.ValueSize)
+	size := stride * uint64(d.MaxEntries)
+	addr, err := env.Arena.Alloc(size)
+	if err != nil {
+		return nil, err
+	}
+	mem, ok := env.Arena.Bytes(addr, size)
+	if !ok {
+		panic("BUG: arena gave an address that it does not have")
+	}
+	return &array{def: d, mem: mem, addr: addr, stride: stride}, nil
+}
+
+func (a *array) ValueAddr() uint64 { return a.addr }
+
+func (a *array) Lookup(key []byte) uint64 {
+	i := binary.LittleEndian.Uint32(key)
+	if i >= a.def.MaxEntries {
+		return 0
+	}
+	return a.addr + uint64(i)*a.stride
+}
+
+func (a *array) value(i uint32) []byte {
+	off := uint64(i) * a.stride
+	return a.mem[off : off+a.stride]
+}
+
+func (a *array) Read(key, value []byte) error {
+	i := binary.LittleEndian.Uint32(key)
+	if i >= a.def.MaxEntries {
+		return ENOENT
+	}
+	load(value, a.value(i))
+	return nil
+}
+
+// Update is array_map_update_elem, checks in its order.
+func (a *array) Update(key, value []byte, flags uint64) error {
+	i := binary.LittleEndian.Uint32(key)
+	switch {
+	case flags&^FLock > Exist:
+		return EINVAL
+	case i >= a.def.MaxEntries:
+		return E2BIG
+	case flags&NoExist != 0:
+		return EEXIST
+	case flags&FLock != 0:
+		return EINVAL // no value holds a bpf_spin_lock
+	}
+	store(a.value(i), value)
+	return nil
+}
+
+func (a *array) Delete([]byte) error { return EINVAL }
+
+func (a *array) NextKey(key, next []byte) error { return nextIndex(a.def.MaxEntries, key, next) }
+
+// nextIndex is array_map_get_next_key.
+func nextIndex(entries uint32, key, next []byte) error {
+	i := uint32(math.MaxUint32)
+	if key != nil {
+		i = binary.LittleEndian.Uint32(key)
+	}
+	switch {
+	case i >= entries:
+		i = 0
+	case i == entries-1:
+		return ENOENT
+	default:
+		i++
+	}
+	binary.LittleEndian.PutUint32(next, i)
+	return nil
+}
+
+// wordwise is the size up to which values are moved in atomic words, so that a
+// user who reads a counter while guests add to it atomically never sees half of
+// one. Larger values are moved as Linux moves all of them: plainly.
+const wordwise = 64
+
+// load copies a value out of its place; src is 8-byte aligned and whole words.
+func load(dst, src []byte) {
+	if len(src) > wordwise {
+		copy(dst, src)
+		return
+	}
+	var w [8]byte
+	for ; len(src) > 0; src = src[8:] {
+		binary.NativeEndian.PutUint64(w[:], atomic.LoadUint64((*uint64)(unsafe.Pointer(&src[0]))))
+		dst = dst[copy(dst, w[:]):]
+	}
+}
+
+// store copies a value into its place; dst is 8-byte aligned and whole words.
+func store(dst, src []byte) {
+	if len(dst) > wordwise {
+		copy(dst, src)
+		return
+	}
+	for ; len(dst) > 0; dst = dst[8:] {
+		var w [8]byte
+		src = src[copy(w[:], src):]
+		atomic.StoreUint64((*uint64)(unsafe.Pointer(&dst[0])), binary.NativeEndian.Uint64(w[:]))
+	}
+}

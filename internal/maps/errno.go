@@ -1,0 +1,47 @@
+package maps
+
+import "fmt"
+
+// Errno is a Linux error number (asm-generic/errno.h). The numbers are Linux's
+// on every host, because guests see them: a helper returns -Errno.
+type Errno int
+
+// The errors that map operations give.
+const (
+	EPERM      Errno = 1  // the map is frozen, or read- or write-only on this side
+	ENOENT     Errno = 2  // no such key
+	E2BIG      Errno = 7  // index beyond the array, or no room
+	ENOMEM     Errno = 12 // no guest memory left
+	EEXIST     Errno = 17 // BPF_NOEXIST, and the key exists
+	EINVAL     Errno = 22 // wrong flags, or an operation that the kind does not have
+	EOPNOTSUPP Errno = 95 // not for this kind of map
+)
+
+var errnoText = map[Errno]string{
+	EPERM:      "operation not permitted",
+	ENOENT:     "key does not exist",
+	E2BIG:      "key beyond the map's size",
+	ENOMEM:     "out of guest memory",
+	EEXIST:     "key already exists",
+	EINVAL:     "invalid argument",
+	EOPNOTSUPP: "operation not supported by this kind of map",
+}
+
+func (e Errno) Error() string {
+	if s, ok := errnoText[e]; ok {
+		return s
+	}
+	return fmt.Sprintf("errno %d", int(e))
+}
+
+// Guest returns what a helper gives the guest for err: 0 or a negative error number.
+func Guest(err error) uint64 {
+	if err == nil {
+		return 0
+	}
+	e, ok := err.(Errno)
+	if !ok {
+		e = EINVAL
+	}
+	return uint64(-int64(e))
+}

@@ -1,0 +1,113 @@
+// Package progctx knows what each type of program is given: how its context
+// looks in memory, where its packet lies, and what of both the caller gets back.
+// A family of program types is one file and one line in [layouts].
+package progctx
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// layouts is the registry. The first layout that takes a type wins; the last takes all.
+var layouts = []*Layout{
+	&xdpLayout,
+	&skbLayout,
+	&rawLayout,
+	&plainLayout,
+}
+
+// TypeRaw is the program type of raw bytecode.
+const TypeRaw = "Raw"
+
+// Headroom is how many bytes lie before a packet: XDP_PACKET_HEADROOM (256),
+// and 2 more so that the packet begins at an address that is 2 modulo 4, as a
+// network driver leaves it (NET_IP_ALIGN): the IP header is then aligned.
+const Headroom = 256 + 2
+
+// Tailroom is how many bytes follow a packet: what Linux keeps for struct
+// skb_shared_info.
+const Tailroom = 320
+
+// MaxContext bounds a context, in bytes.
+const MaxContext = 4096
+
+// Layout is what programs of some types are given.
+type Layout struct {
+	Name  string
+	Types []string // cilium/ebpf's names; nil: every type
+	Size  int      // of the context; 0: as large as the caller's
+	// Default is the size where Size is 0 and the caller gives no context.
+	Default int
+	// Packet says that the program is given RunOptions.Data.
+	Packet bool
+	// Prepare fills ctx, which is zeroed, from the caller's context (nil: none)
+	// and places the packet, whose bytes are in p already.
+	Prepare func(ctx, user []byte, p *Packet) error
+	// Finish turns ctx into what the caller gets back. nil: ctx as it is.
+	Finish func(ctx []byte, p *Packet)
+	// Args gives R1 and R2. ctxAt is 0 where there is no context.
+	Args func(ctxAt uint64, p *Packet) (r1, r2 uint64)
+}
+
+// Packet is a packet in guest memory, as addresses.
+type Packet struct {
+	Bytes []byte // what the caller gave, in its place in guest memory
+	Start uint64 // address of Bytes[0]; XDP metadata lies at the front
+	Meta  uint64 // bytes of metadata before the packet proper
+}
+
+// Data returns the address of the packet proper.
+func (p *Packet) Data() uint64 { return p.Start + p.Meta }
+
+// End returns the address after the packet.
+func (p *Packet) End() uint64 { return p.Start + uint64(len(p.Bytes)) }
+
+// For returns the layout for programs of a type.
+func For(progType string) *Layout {
+	for _, l := range layouts {
+		if l.Types == nil {
+			return l
+		}
+		for _, t := range l.Types {
+			if t == progType {
+				return l
+			}
+		}
+	}
+	panic("BUG: the last layout takes every type")
+}
+
+// ContextSize returns how long the context is for a caller who gives user bytes of one.
+func (l *Layout) ContextSize(user int) (int, error) {
+	switch {
+	case l.Size == 0 && user > MaxContext:
+		return 0, fmt.Errorf("context of %d bytes: at most %d", user, MaxContext)
+	case l.Size == 0 && user == 0:
+		return l.Default, nil
+	case l.Size == 0:
+		return user, nil
+	case user > l.Size:
+		return 0, fmt.Errorf("context of %d bytes: %s has %d", user, l.Name, l.Size)
+	}
+	return l.Size, nil
+}
+
+// MetaSize returns how many of the data's bytes are metadata before the packet.
+func (l *Layout) MetaSize(user []byte, data int) (int, error) {
+	if l != &xdpLayout {
+		return 0, nil
+	}
+	return xdpMeta(user, data)
+}
+
+func ctxArgs(ctxAt uint64, _ *Packet) (r1, r2 uint64) { return ctxAt, 0 }
+
+var le = binary.LittleEndian
+
+// field reads a 32-bit field of a context that may be shorter.
+func field(ctx []byte, off int) uint32 {
+	if len(ctx) < off+4 {
+		return 0
+	}
+	return le.Uint32(ctx[off:])
+}

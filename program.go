@@ -1,0 +1,124 @@
+package rivet
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/progctx"
+	"github.com/rivetbpf/rivet/internal/trace"
+)
+
+// Program is a program of a collection. It is safe for concurrent use.
+type Program struct {
+	core   *core
+	index  int // into Module.Programs
+	def    *bpf.Program
+	layout *progctx.Layout
+	owner  *Collection // of a raw program, which owns it
+}
+
+// RunOptions control [Program.Run]. Fields that cilium/ebpf has too mean the same.
+type RunOptions struct {
+	// Data is the packet: for XDP and for programs that are given a struct
+	// __sk_buff, from the Ethernet header on. It may be empty. It lies at an
+	// address that is 2 modulo 4, behind 256 bytes of headroom, as a network
+	// driver would leave it.
+	Data []byte
+	// DataOut, if not nil, gets the packet as the program leaves it and is cut to
+	// its length. The caller allocates; too short a slice is an error.
+	DataOut []byte
+	// Context is the program's context: a struct xdp_md or __sk_buff without
+	// its pointers (as BPF_PROG_TEST_RUN takes them), or for other program types
+	// the bytes that R1 points to, at most 4096. []byte, or anything that
+	// encoding/binary writes.
+	Context any
+	// ContextOut, if not nil, gets the context as the program leaves it. A
+	// pointer or a slice. Addresses in it are replaced by offsets into the packet.
+	ContextOut any
+	// Repeat runs the program so many times on the same memory. 0 means 1.
+	Repeat uint32
+	// Flags are reserved and must be 0.
+	Flags uint32
+	// CPU is what bpf_get_smp_processor_id gives.
+	CPU uint32
+
+	// Fuel bounds the run as [CollectionOptions.Fuel] does. 0: the collection's bound.
+	Fuel int64
+	// Trace, if set, is called for each step of the flow: entry, call, tail call,
+	// return, helper, exit. The event is the callee's to keep. Runs that are
+	// traced are slow.
+	Trace func(TraceEvent)
+}
+
+// TraceEvent is one step of a run, with names in place of numbers.
+type TraceEvent = trace.Event
+
+// RunResult is all that is known about a run.
+type RunResult struct {
+	R0 uint64 // the whole register; Linux gives callers the lower half
+	// Retired is how many instructions the last repetition executed: RV64
+	// instructions on the hart, BPF instructions in the interpreter.
+	Retired uint64
+	// Duration is the time of one repetition, on average.
+	Duration time.Duration
+	// Data is the packet as the program leaves it, metadata at its front.
+	Data []byte
+}
+
+// Name returns the program's function name.
+func (p *Program) Name() string { return p.def.Name }
+
+// Type returns the program's type as cilium/ebpf prints it, such as "XDP".
+func (p *Program) Type() string { return p.def.Type }
+
+// Section returns the ELF section that the program comes from.
+func (p *Program) Section() string { return p.def.Section }
+
+// String describes the program.
+func (p *Program) String() string { return fmt.Sprintf("%s(%s)", p.def.Type, p.def.Name) }
+
+// Close closes a program made by [NewRawProgram]; programs of a collection are
+// closed with the collection.
+func (p *Program) Close() {
+	if p != nil {
+		p.owner.Close()
+	}
+}
+
+// Run runs the program and returns the lower half of R0. The error of a run
+// that ended early holds a [*Fault].
+func (p *Program) Run(opts *RunOptions) (uint32, error) {
+	res, err := p.run(opts, nil)
+	return uint32(res.R0), err
+}
+
+// Test runs the program on a packet and returns the lower half of R0 and the
+// packet as the program leaves it.
+func (p *Program) Test(in []byte) (uint32, []byte, error) {
+	res, err := p.RunDetailed(&RunOptions{Data: in})
+	if err != nil {
+		return uint32(res.R0), nil, err
+	}
+	return uint32(res.R0), res.Data, nil
+}
+
+// Benchmark runs the program repeat times on a packet and returns the lower half
+// of the last R0 and the time of one run. reset is not called: runs are not
+// interrupted.
+func (p *Program) Benchmark(in []byte, repeat int, reset func()) (uint32, time.Duration, error) {
+	if repeat < 0 || int64(repeat) > 1<<32-1 {
+		return 0, 0, fmt.Errorf("program %s: repeat is %d, must fit 32 bits", p.def.Name, repeat)
+	}
+	res, err := p.run(&RunOptions{Data: in, Repeat: uint32(repeat)}, nil)
+	return uint32(res.R0), res.Duration, err
+}
+
+// RunDetailed runs the program and returns all that is known about the run.
+// After a fault the result holds the packet as it is then.
+func (p *Program) RunDetailed(opts *RunOptions) (RunResult, error) {
+	var out []byte
+	res, err := p.run(opts, &out)
+	res.Data = out
+	return res, err
+}

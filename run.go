@@ -1,0 +1,171 @@
+package rivet
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/progctx"
+	"github.com/rivetbpf/rivet/internal/trace"
+)
+
+// run does all of [Program.Run]. data, if not nil, gets a copy of the packet.
+func (p *Program) run(opts *RunOptions, data *[]byte) (res RunResult, err error) {
+	if opts == nil {
+		opts = &RunOptions{}
+	}
+	if opts.Flags != 0 {
+		return res, fmt.Errorf("program %s: flags %#x: %w", p.def.Name, opts.Flags, ErrNotSupported)
+	}
+	s, err := p.core.pool.get()
+	if err != nil {
+		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
+	}
+	defer p.core.pool.put(s)
+	pkt, err := p.prepare(s, opts)
+	if err != nil {
+		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
+	}
+	res, err = p.repeat(s, max(opts.Repeat, 1))
+	if data != nil {
+		*data = append([]byte{}, pkt.Bytes...)
+	}
+	if err != nil {
+		return res, newFault(p.core.module, p.def.Name, err)
+	}
+	if err := p.finish(s, opts, &pkt); err != nil {
+		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
+	}
+	return res, nil
+}
+
+// prepare lays out context and packet in the slot's memory and the request for the engine.
+func (p *Program) prepare(s *slot, opts *RunOptions) (pkt progctx.Packet, err error) {
+	var user []byte
+	if opts.Context != nil {
+		if user, err = marshal(opts.Context, -1); err != nil {
+			return pkt, fmt.Errorf("context: %w", err)
+		}
+	}
+	if !p.layout.Packet && len(opts.Data) != 0 {
+		return pkt, fmt.Errorf("programs of type %s take a Context, not Data", p.def.Type)
+	}
+	if pkt, err = p.placePacket(s, user, opts.Data); err != nil {
+		return pkt, err
+	}
+	size, err := p.layout.ContextSize(len(user))
+	if err != nil {
+		return pkt, err
+	}
+	ctx, ctxAt := s.ctx[:size:size], s.ctxAt
+	if size == 0 {
+		ctxAt = 0
+	}
+	clear(ctx)
+	if err := p.layout.Prepare(ctx, user, &pkt); err != nil {
+		return pkt, err
+	}
+	s.run.Reset()
+	s.run.Ctx, s.run.CtxAt, s.run.CPU = ctx, ctxAt, opts.CPU
+	req := &s.requests[0]
+	*req = engine.Request{Func: p.def.Func, StackTop: s.stackTop, Gate: &s.run}
+	req.Args[0], req.Args[1] = p.layout.Args(ctxAt, &pkt)
+	req.Fuel = p.core.fuel(opts.Fuel)
+	if opts.Trace != nil {
+		req.Trace = p.core.tracer(opts.Trace)
+	}
+	return pkt, nil
+}
+
+// placePacket copies the packet to where its layout wants it: metadata, if the
+// caller's context says that there is some, lies in the headroom.
+func (p *Program) placePacket(s *slot, user, data []byte) (pkt progctx.Packet, err error) {
+	meta, err := p.layout.MetaSize(user, len(data))
+	if err != nil || !p.layout.Packet {
+		return pkt, err
+	}
+	buf, at, err := p.core.pool.buffer(s, len(data)-meta)
+	if err != nil {
+		return pkt, err
+	}
+	start := progctx.Headroom - meta
+	end := start + len(data)
+	copy(buf[start:end], data)
+	return progctx.Packet{Bytes: buf[start:end:end], Start: at + uint64(start), Meta: uint64(meta)}, nil
+}
+
+// fuel is what a run gets whose options say n.
+func (c *core) fuel(n int64) int64 {
+	if n == 0 {
+		n = c.opts.Fuel
+	}
+	switch {
+	case n == 0:
+		return DefaultFuel
+	case n < 0:
+		return 0 // package engine's word for no bound
+	}
+	return n
+}
+
+func (c *core) tracer(fn func(TraceEvent)) func(*engine.Event) {
+	r := trace.NewRecorder(c.module)
+	r.Homeless = c.engine == EngineInterp
+	return func(e *engine.Event) {
+		r.Events = r.Events[:0]
+		r.Record(e)
+		fn(r.Events[0])
+	}
+}
+
+// repeat runs the prepared request n times.
+func (p *Program) repeat(s *slot, n uint32) (res RunResult, err error) {
+	start := time.Now()
+	done := uint32(0)
+	var r engine.Result
+	for ; done < n && err == nil; done++ {
+		s.clean(p.core.geometry)
+		r, err = p.core.backend.Run(&s.requests[0])
+	}
+	return RunResult{R0: r.R0, Retired: r.Retired, Duration: time.Since(start) / time.Duration(done)}, err
+}
+
+// finish hands packet and context back.
+func (p *Program) finish(s *slot, opts *RunOptions, pkt *progctx.Packet) error {
+	if opts.DataOut != nil {
+		n := copy(opts.DataOut, pkt.Bytes)
+		if n < len(pkt.Bytes) {
+			return fmt.Errorf("DataOut has %d bytes, the packet %d: %w", n, len(pkt.Bytes), syscall.ENOSPC)
+		}
+		opts.DataOut = opts.DataOut[:n]
+	}
+	if opts.ContextOut == nil {
+		return nil
+	}
+	if p.layout.Finish != nil {
+		p.layout.Finish(s.run.Ctx, pkt)
+	}
+	out := s.run.Ctx
+	if b, ok := opts.ContextOut.([]byte); ok && len(b) < len(out) {
+		out = out[:len(b)] // a caller may ask for the first fields alone
+	}
+	if err := unmarshal(opts.ContextOut, out); err != nil {
+		return fmt.Errorf("ContextOut: %w", err)
+	}
+	return nil
+}
+
+// runNested runs a function for a helper that calls back into the guest. Its
+// stack lies below all that the runs above it can use.
+func (c *core) runNested(s *slot, depth, fn int, args *[5]uint64) (uint64, error) {
+	below := uint64(depth) * uint64(c.geometry.whole)
+	if depth >= c.geometry.nests || depth >= len(s.requests) {
+		return 0, fmt.Errorf("callbacks nest deeper than %d", c.geometry.nests)
+	}
+	req := &s.requests[depth]
+	*req = s.requests[0]
+	req.Func, req.Args, req.StackTop = fn, *args, s.stackTop-below
+	res, err := c.backend.Run(req)
+	return res.R0, err
+}

@@ -1,0 +1,209 @@
+package rivet
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/rivetbpf/rivet/internal/arena"
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/helpers"
+	"github.com/rivetbpf/rivet/internal/progctx"
+)
+
+// errClosed is what a run of a closed collection gives.
+var errClosed = errors.New("the collection is closed")
+
+// packetRoom is what every slot has for headroom, packet and tailroom; larger
+// packets borrow memory for the time of their run.
+const packetRoom = 4096
+
+// slot is the guest memory of one run in flight, and all else that it needs, so
+// that a run allocates nothing.
+type slot struct {
+	run      helpers.Run
+	requests [helpers.MaxNesting + 1]engine.Request
+
+	stack    []byte // the whole data stack
+	stackTop uint64 // guest address after it
+	ctx      []byte
+	ctxAt    uint64
+	packet   []byte // the slot's own packet buffer
+	packetAt uint64
+	borrowed uint64 // address of a larger buffer, 0 when there is none
+	borrow   uint64 // and its size
+}
+
+// geometry is how much data stack the functions of a module take.
+type geometry struct {
+	chain int // the deepest chain of calls, without tail calls
+	whole int // with tail calls from the deepest frames
+	nests int // how many runs may be nested in each other
+}
+
+// measure walks the call graph, which package load made sure has no cycles.
+func measure(m *bpf.Module, nests int) geometry {
+	depth := make([]int, len(m.Funcs))
+	for i := range depth {
+		depth[i] = -1
+	}
+	var walk func(int) int
+	walk = func(i int) int {
+		if depth[i] < 0 {
+			depth[i] = 0 // were there a cycle, it would end here
+			below := 0
+			for _, c := range m.Funcs[i].Callees {
+				below = max(below, walk(c))
+			}
+			depth[i] = m.Funcs[i].FrameSize + below
+		}
+		return depth[i]
+	}
+	g := geometry{chain: 8, nests: nests}
+	mixed := false
+	for i, f := range m.Funcs {
+		g.chain = max(g.chain, walk(i))
+		for _, c := range f.Callees {
+			mixed = mixed || m.Funcs[c].ReachTailCall
+		}
+	}
+	g.whole = g.chain
+	if mixed {
+		// A subprogram's tail call leaves its callers' frames in place and starts a chain below them.
+		g.whole = g.chain * (bpf.MaxTailCalls + 1)
+	}
+	return g
+}
+
+func (g geometry) stack() uint64 { return uint64(g.whole) * uint64(g.nests) }
+
+// slotMemory is what one slot takes of the arena, with the allocator's rounding.
+func (g geometry) slotMemory() uint64 {
+	return g.stack() + progctx.MaxContext + packetRoom + 3*128
+}
+
+// pool hands out slots. They are made when they are first needed.
+type pool struct {
+	arena    *arena.Arena
+	geometry geometry
+	world    *helpers.World
+	nested   func(*slot, int, int, *[5]uint64) (uint64, error)
+	max      int
+	close    func() // called once closed and no run is in flight
+
+	mu     sync.Mutex
+	wake   sync.Cond
+	free   []*slot
+	made   int
+	closed bool
+}
+
+func defaultRuns() int { return max(16, 2*runtime.GOMAXPROCS(0)) }
+
+// get waits for a slot.
+func (p *pool) get() (*slot, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		switch {
+		case p.closed:
+			return nil, errClosed
+		case len(p.free) > 0:
+			s := p.free[len(p.free)-1]
+			p.free = p.free[:len(p.free)-1]
+			return s, nil
+		case p.made < p.max:
+			s, err := p.make()
+			if err == nil {
+				p.made++
+			}
+			return s, err
+		}
+		p.wake.Wait()
+	}
+}
+
+func (p *pool) put(s *slot) {
+	if s.borrowed != 0 {
+		p.arena.Free(s.borrowed, s.borrow)
+		s.borrowed = 0
+	}
+	p.mu.Lock()
+	p.free = append(p.free, s)
+	idle := p.closed && len(p.free) == p.made
+	p.mu.Unlock()
+	p.wake.Signal()
+	if idle {
+		p.close()
+	}
+}
+
+// shut refuses further runs. What the engine holds is freed with the end of the last run.
+func (p *pool) shut() {
+	p.mu.Lock()
+	first := !p.closed
+	p.closed = true
+	idle := len(p.free) == p.made
+	p.mu.Unlock()
+	p.wake.Broadcast()
+	if first && idle {
+		p.close()
+	}
+}
+
+func (p *pool) make() (*slot, error) {
+	s := &slot{}
+	var err error
+	if s.stack, s.stackTop, err = p.region(p.geometry.stack()); err != nil {
+		return nil, err
+	}
+	s.stackTop += p.geometry.stack()
+	if s.ctx, s.ctxAt, err = p.region(progctx.MaxContext); err != nil {
+		return nil, err
+	}
+	if s.packet, s.packetAt, err = p.region(packetRoom); err != nil {
+		return nil, err
+	}
+	s.run.World = p.world
+	s.run.Nested = func(depth, fn int, args *[5]uint64) (uint64, error) { return p.nested(s, depth, fn, args) }
+	return s, nil
+}
+
+func (p *pool) region(n uint64) ([]byte, uint64, error) {
+	at, err := p.arena.Alloc(n)
+	if err != nil {
+		return nil, 0, fmt.Errorf("memory for a run: %w", err)
+	}
+	b, ok := p.arena.Bytes(at, n)
+	if !ok {
+		panic("BUG: arena gave an address that it does not have")
+	}
+	return b, at, nil
+}
+
+// buffer returns zeroed memory for a packet of n bytes with head- and tailroom.
+func (p *pool) buffer(s *slot, n int) ([]byte, uint64, error) {
+	total := uint64(progctx.Headroom + n + progctx.Tailroom)
+	if total <= packetRoom {
+		clear(s.packet)
+		return s.packet, s.packetAt, nil
+	}
+	size := uint64(packetRoom)
+	for size < total { // powers of two, so that buffers given back fit others
+		size *= 2
+	}
+	b, at, err := p.region(size)
+	if err != nil {
+		return nil, 0, fmt.Errorf("packet of %d bytes: %w (raise CollectionOptions.PacketMemory)", n, err)
+	}
+	s.borrowed, s.borrow = at, size
+	return b, at, nil
+}
+
+// clean zeroes the part of the data stack that the program itself can reach
+// without tail calls, so that what a run reads there does not depend on others.
+func (s *slot) clean(g geometry) {
+	clear(s.stack[len(s.stack)-g.chain:])
+}
