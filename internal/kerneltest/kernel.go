@@ -1,8 +1,5 @@
 //go:build linux
 
-// Package kerneltest holds the kernel of the machine up as an oracle: the same
-// collection is loaded there and into rivet, both run the same packets, and
-// return values, packets and maps must be equal.
 package kerneltest
 
 import (
@@ -12,12 +9,6 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
 )
-
-// Outcome is what one run of a program gives.
-type Outcome struct {
-	Ret  uint32
-	Data []byte // the packet afterwards
-}
 
 // headroom is how many bytes more than its input a packet may have afterwards.
 const headroom = 256
@@ -41,10 +32,10 @@ func NewKernel(spec *ebpf.CollectionSpec) (*Kernel, error) {
 	return &Kernel{coll}, nil
 }
 
-// Close unloads the collection.
+// Close is part of [Side].
 func (k *Kernel) Close() { k.coll.Close() }
 
-// Run runs a program once on a copy of packet.
+// Run is part of [Side].
 func (k *Kernel) Run(program string, packet []byte) (Outcome, error) {
 	p := k.coll.Programs[program]
 	if p == nil {
@@ -55,7 +46,7 @@ func (k *Kernel) Run(program string, packet []byte) (Outcome, error) {
 	return Outcome{Ret: ret, Data: opts.DataOut}, err
 }
 
-// Set puts a program into a slot of a program array.
+// Set is part of [Side].
 func (k *Kernel) Set(array string, index uint32, program string) error {
 	m, p := k.coll.Maps[array], k.coll.Programs[program]
 	if m == nil || p == nil {
@@ -64,19 +55,11 @@ func (k *Kernel) Set(array string, index uint32, program string) error {
 	return m.Put(index, p)
 }
 
-// Array returns the values of an array map, in order.
+// Array is part of [Side].
 func (k *Kernel) Array(name string) ([][]byte, error) {
 	m := k.coll.Maps[name]
 	if m == nil {
 		return nil, fmt.Errorf("no map %q", name)
 	}
-	var values [][]byte
-	for i := range m.MaxEntries() {
-		v, err := m.LookupBytes(i)
-		if err != nil {
-			return nil, fmt.Errorf("%s[%d]: %w", name, i, err)
-		}
-		values = append(values, v)
-	}
-	return values, nil
+	return values(name, m.MaxEntries(), m.LookupBytes)
 }
