@@ -1,0 +1,55 @@
+// Package engines names the engines, for whoever lets a user or a test choose one.
+package engines
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rivetbpf/rivet/internal/arena"
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/interp"
+)
+
+// Engine is a module made ready to run. Run is safe for concurrent use.
+type Engine interface {
+	Run(*engine.Request) (engine.Result, error)
+	// TailTarget returns what a slot of a program array holds for a program of the module.
+	TailTarget(prog int) uint64
+}
+
+// Config is what an engine may be asked for beside its module.
+type Config struct {
+	Scheme engine.Scheme
+	March  string // target of engines that generate code; "": their default
+}
+
+// Kind is an engine as a name stands for it.
+type Kind struct {
+	Name    string
+	Marches []string // targets worth testing; none for engines that generate no code
+	New     func(*bpf.Module, *arena.Arena, *engine.Tables, Config) (Engine, error)
+}
+
+// kinds holds every engine: one entry is all that a new one needs here.
+var kinds = []Kind{
+	{Name: "interp", New: func(m *bpf.Module, ar *arena.Arena, t *engine.Tables, c Config) (Engine, error) {
+		return interp.New(m, ar, t, c.Scheme)
+	}},
+}
+
+// All returns every engine.
+func All() []Kind { return slices.Clone(kinds) }
+
+// Get returns the engine of a name.
+func Get(name string) (Kind, error) {
+	var names []string
+	for _, k := range kinds {
+		if k.Name == name {
+			return k, nil
+		}
+		names = append(names, k.Name)
+	}
+	return Kind{}, fmt.Errorf("no engine %q; there are: %s", name, strings.Join(names, ", "))
+}
