@@ -8,6 +8,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/hartrun"
 	"github.com/rivetbpf/rivet/internal/interp"
 )
 
@@ -31,6 +32,7 @@ type parts struct {
 // backends is the registry: one line for each engine.
 var backends = map[Engine]func(*parts) (backend, error){
 	EngineInterp: newInterp,
+	EngineHart:   newHart,
 }
 
 // preferred lists engines, best first, for EngineDefault.
@@ -38,6 +40,10 @@ var preferred = []Engine{EngineHart, EngineInterp}
 
 func newInterp(p *parts) (backend, error) {
 	return interp.New(p.module, p.arena, p.tables, p.opts.TailCalls.scheme())
+}
+
+func newHart(p *parts) (backend, error) {
+	return hartrun.New(p.module, p.arena, p.tables, hartrun.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March})
 }
 
 // resolve turns EngineDefault into an engine, and refuses those that there are none of.

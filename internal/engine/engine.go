@@ -6,6 +6,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
 )
@@ -163,6 +164,28 @@ func (t *Tables) Of(i int) (slots []uint64, start int) {
 	}
 	return t.Slots[t.start[i]:][:t.size[i]], t.start[i]
 }
+
+// MissReason says why a tail call falls through, in the order in which Linux
+// looks: the index, the count, the slot. It is empty when the call is taken.
+func MissReason(name string, slots []uint64, index uint32, count int) string {
+	switch {
+	case uint64(index) >= uint64(len(slots)):
+		return fmt.Sprintf("index %d is out of range: %s has %d slots", index, name, len(slots))
+	case count == 0:
+		return fmt.Sprintf("all %d tail calls are spent", bpf.MaxTailCalls)
+	case atomic.LoadUint64(&slots[index]) == 0:
+		return fmt.Sprintf("slot %d is empty", index)
+	}
+	return ""
+}
+
+// MaxHelper bounds helper numbers: an indirect call of a smaller value calls a helper.
+const MaxHelper = 0x10000
+
+// MaxIndirect is how many indirect calls may be under way in one run. Direct
+// calls are bounded when a module is loaded; who calls whom through a register
+// is only known when it happens.
+const MaxIndirect = 16
 
 // ErrUnsupported is wrapped by errors about things that an engine cannot do on this host.
 var ErrUnsupported = errors.New("not supported")

@@ -90,42 +90,109 @@ func (s *immSearch) push(op Op, src immSource, imm int64) {
 	s.n++
 }
 
-// wideSteps bounds the exhaustive part of the search. Sequences up to one
-// instruction longer are the shortest of what the steps below can form;
-// longer ones take any step last, and plain shifts and additions until
-// wideSteps are left.
-const wideSteps = 3
-
 // run fills steps. v is no sign-extended 32-bit constant.
+//
+// Up to four instructions, the search tries every step everywhere. Longer
+// sequences get one step of any kind, the last, after a plain sequence: more
+// costs microseconds and saves an instruction in one of a hundred constants.
+// A constant without structure is not searched for four instructions either.
 func (s *immSearch) run(v int64) {
-	bound := chainLen(v)
-	s.wide = wideSteps
-	for n := 1; n < bound; n++ {
+	bound := s.chainLen(v)
+	n := 1
+	s.wide = 3
+	for most := min(bound-1, 4); n <= most; n++ {
+		if n == 4 && bound >= 7 && edges(v) > maxEdges2 {
+			break
+		}
 		if s.find(v, n, true) {
 			return
 		}
 	}
 	s.wide = 0
-	s.find(v, bound, false)
+	s.chain(v)
+	for best := *s; best.n > n; best = *s {
+		s.n = 0
+		if !s.find(v, best.n-1, true) {
+			*s = best
+			return
+		}
+	}
 }
 
-// chainLen is the length of the plain sequence: LUI, ADDIW, and then shifts
-// and additions.
-func chainLen(v int64) int {
+// peel is the last shift and addition of a plain sequence: v is p shifted left
+// by by bits, plus lo. With uw, the upper half of p is dropped before the shift.
+func (s *immSearch) peel(v int64) (p int64, by int, uw bool, lo int64) {
+	lo = low12(v)
+	hi := v - lo
+	if simm32(hi) {
+		return hi, 0, false, lo
+	}
+	by = bits.TrailingZeros64(uint64(hi))
+	p = hi >> by
+	switch {
+	case simm12(p):
+	case p>>19 == p>>63: // twenty bits: leave twelve zeros below them, for LUI alone
+		return p << 12, by - 12, false, lo
+	case s.ext.Has(ExtZba):
+		switch u := uint64(hi) >> by; bits.Len64(u) {
+		case 20:
+			return int64(int32(u << 12)), by - 12, true, lo
+		case 32:
+			return int64(int32(u)), by, true, lo
+		}
+	}
+	return p, by, false, lo
+}
+
+// chainLen is the length of the plain sequence that chain pushes.
+func (s *immSearch) chainLen(v int64) int {
 	n := 0
 	for !simm32(v) {
-		if lo := low12(v); lo != 0 {
-			v -= lo
+		p, by, _, lo := s.peel(v)
+		if by != 0 {
 			n++
 		}
-		v >>= bits.TrailingZeros64(uint64(v))
-		n++
+		if lo != 0 {
+			n++
+		}
+		v = p
 	}
-	if simm12(v) || low12(v) == 0 {
-		return n + 1
-	}
-	return n + 2
+	return n + len32(v)
 }
+
+// chain pushes LUI, ADDIW and then shifts and additions, which make any constant.
+func (s *immSearch) chain(v int64) {
+	if simm32(v) {
+		s.find(v, 2, false)
+		return
+	}
+	p, by, uw, lo := s.peel(v)
+	s.chain(p)
+	if uw {
+		s.push(SLLIUW, fromRD, int64(by))
+	} else if by != 0 {
+		s.push(SLLI, fromRD, int64(by))
+	}
+	if lo != 0 {
+		s.push(ADDI, fromRD, lo)
+	}
+}
+
+// len32 is the length of the plain sequence of a sign-extended 32-bit constant.
+func len32(v int64) int {
+	if simm12(v) || low12(v) == 0 {
+		return 1
+	}
+	return 2
+}
+
+// edges counts the bits of v that differ from the next higher one.
+func edges(v int64) int { return bits.OnesCount64(uint64(v ^ v>>1)) }
+
+// maxEdges2 is the most edges of a constant that two instructions make, other
+// than a sign-extended 32-bit constant: the 20 bits of LUI times 9 are 24 bits
+// with 25 edges, and every other step makes fewer. Most searches end here.
+const maxEdges2 = 25
 
 // find pushes at most n steps that make v; it pushes nothing if there are none.
 func (s *immSearch) find(v int64, n int, top bool) bool {
@@ -146,18 +213,46 @@ func (s *immSearch) find(v int64, n int, top bool) bool {
 		s.push(LUI, fromZero, (v-lo)<<32>>44)
 		s.push(ADDIW, fromRD, lo)
 		return true
-	}
-	wide := top || n <= s.wide
-	if s.plain(v, n, wide) {
-		return true
-	}
-	if !wide {
+	case n == 2 && edges(v) > maxEdges2:
 		return false
+	case !top && n > s.wide:
+		return s.tail(v, n)
 	}
-	return s.shiftRight(v, n) || s.invert(v, n) ||
+	return s.add(v, n) || s.shiftLeft(v, n) || s.shiftRight(v, n) || s.invert(v, n) ||
 		s.ext.Has(ExtZbs) && s.flipBit(v, n) ||
 		s.ext.Has(ExtZba) && s.multiply(v, n) ||
 		s.ext.Has(ExtZbb) && s.rotate(v, n)
+}
+
+// tail pushes the plain sequence, or a 32-bit constant and then each of the
+// other bits, if one of them has at most n steps.
+func (s *immSearch) tail(v int64, n int) bool {
+	if s.chainLen(v) <= n {
+		s.chain(v)
+		return true
+	}
+	if !s.ext.Has(ExtZbs) {
+		return false
+	}
+	base := int64(int32(v))
+	odd := uint64(v ^ base)
+	if bits.OnesCount64(odd)+len32(base) > n {
+		return false
+	}
+	s.find(base, 2, false)
+	for ; odd != 0; odd &= odd - 1 {
+		bit := bits.TrailingZeros64(odd)
+		s.push(flip(v, bit), fromRD, int64(bit))
+	}
+	return true
+}
+
+// flip is the instruction that gives bit the value it has in v.
+func flip(v int64, bit int) Op {
+	if v>>bit&1 != 0 {
+		return BSETI
+	}
+	return BCLRI
 }
 
 // via makes v from p with op, if p can be made in n-1 steps.
@@ -169,29 +264,27 @@ func (s *immSearch) via(p int64, n int, op Op, src immSource, imm int64) bool {
 	return true
 }
 
-// plain undoes an addition or a shift to the left.
-func (s *immSearch) plain(v int64, n int, wide bool) bool {
-	tz := bits.TrailingZeros64(uint64(v))
-	if low := v & 0x7ff; low != 0 {
-		// Both neighbours whose low 11 bits are zero: first the multiple of
-		// 4096, then the other, which may continue a run of ones above bit 11.
-		imm, other := low, low-0x800
-		if v&0x800 != 0 {
-			imm, other = other, imm
-		}
-		return s.via(v-imm, n, ADDI, fromRD, imm) ||
-			wide && (s.via(v-other, n, ADDI, fromRD, other) || tz > 0 && s.shiftLeft(v, n, tz))
+// add undoes ADDI from both neighbours whose low 11 bits are zero: first the
+// multiple of 4096, then the other, which may continue a run of ones above
+// bit 11.
+func (s *immSearch) add(v int64, n int) bool {
+	imm := v & 0x7ff
+	other := imm - 0x800
+	if v&0x800 != 0 {
+		imm, other = other, imm
 	}
-	if tz == 11 && v&0x800 != 0 && s.via(v+0x800, n, ADDI, fromRD, -0x800) {
-		return true
-	}
-	if s.shiftLeft(v, n, tz) {
-		return true
-	}
-	return tz > 12 && s.shiftLeft(v, n, tz-12) // leaves twelve zeros for LUI
+	return imm != 0 && s.via(v-imm, n, ADDI, fromRD, imm) ||
+		other != 0 && s.via(v-other, n, ADDI, fromRD, other)
 }
 
-func (s *immSearch) shiftLeft(v int64, n, by int) bool {
+// shiftLeft undoes SLLI by all trailing zeros, or by twelve less, which leaves
+// a constant for LUI.
+func (s *immSearch) shiftLeft(v int64, n int) bool {
+	tz := bits.TrailingZeros64(uint64(v))
+	return tz > 0 && s.shiftLeftBy(v, n, tz) || tz > 12 && s.shiftLeftBy(v, n, tz-12)
+}
+
+func (s *immSearch) shiftLeftBy(v int64, n, by int) bool {
 	if s.via(v>>by, n, SLLI, fromRD, int64(by)) {
 		return true
 	}
@@ -235,11 +328,7 @@ func (s *immSearch) invert(v int64, n int) bool {
 func (s *immSearch) flipBit(v int64, n int) bool {
 	odd := uint64(v ^ int64(int32(v)))
 	for _, bit := range [...]int{63 - bits.LeadingZeros64(odd), bits.TrailingZeros64(odd), 31} {
-		op, mask := BSETI, int64(1)<<bit
-		if v&mask == 0 {
-			op = BCLRI
-		}
-		if s.via(v^mask, n, op, fromRD, int64(bit)) {
+		if s.via(v^1<<bit, n, flip(v, bit), fromRD, int64(bit)) {
 			return true
 		}
 	}

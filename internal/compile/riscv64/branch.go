@@ -1,0 +1,142 @@
+package riscv64
+
+import (
+	"github.com/rivetbpf/rivet/internal/compile"
+	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/ir"
+)
+
+// end lowers the end of a block.
+func (l *lower) end(in *ir.Instr) {
+	blk := &l.f.Blocks[l.block]
+	if blk.Backward && !l.u.NoChecks {
+		l.burn(in)
+	}
+	switch in.Op {
+	case ir.OpExit:
+		l.exit(in)
+		return
+	case ir.OpBr:
+		l.branch(in, l.labels+compile.Label(blk.Succs[1]))
+	}
+	if int(blk.Succs[0]) != l.block+1 {
+		l.jump(l.labels + compile.Label(blk.Succs[0]))
+	}
+}
+
+// burn takes one unit of fuel.
+func (l *lower) burn(in *ir.Instr) {
+	l.i(rv.ADDI, RegFuel, RegFuel, -1)
+	l.br(rv.BLT, RegFuel, rv.Zero, l.faultStub(in, engine.FaultFuel, 0))
+}
+
+// condRow says how a condition becomes a branch: its operation, with the
+// operands swapped or not.
+type condRow struct {
+	op     rv.Op
+	swap   bool
+	signed bool
+}
+
+var condRows = [...]condRow{
+	ir.EQ: {op: rv.BEQ}, ir.NE: {op: rv.BNE},
+	ir.ULT: {op: rv.BLTU}, ir.UGE: {op: rv.BGEU},
+	ir.UGT: {op: rv.BLTU, swap: true}, ir.ULE: {op: rv.BGEU, swap: true},
+	ir.SLT: {op: rv.BLT, signed: true}, ir.SGE: {op: rv.BGE, signed: true},
+	ir.SGT: {op: rv.BLT, swap: true, signed: true}, ir.SLE: {op: rv.BGE, swap: true, signed: true},
+}
+
+func (l *lower) branch(in *ir.Instr, to compile.Label) {
+	cond := ir.Cond(in.Aux)
+	if cond == ir.SET {
+		l.branchSet(in, to)
+		return
+	}
+	cond, imm := simplify(cond, in)
+	row := condRows[cond]
+	var a, b rv.Reg
+	if in.B != 0 {
+		a, b = l.comparands(in, row.signed)
+	} else {
+		a, b = l.comparandImm(in, row.signed, imm)
+	}
+	if row.swap {
+		a, b = b, a
+	}
+	l.br(row.op, a, b, to)
+}
+
+// simplify turns comparisons with 1 and -1 into comparisons with 0, which is a register.
+func simplify(cond ir.Cond, in *ir.Instr) (ir.Cond, int64) {
+	if in.B != 0 {
+		return cond, 0
+	}
+	switch {
+	case cond == ir.ULT && in.Imm == 1, cond == ir.ULE && in.Imm == 0:
+		return ir.EQ, 0
+	case cond == ir.UGE && in.Imm == 1, cond == ir.UGT && in.Imm == 0:
+		return ir.NE, 0
+	case cond == ir.SGE && in.Imm == 1:
+		return ir.SGT, 0
+	case cond == ir.SLT && in.Imm == 1:
+		return ir.SLE, 0
+	case cond == ir.SGT && in.Imm == -1:
+		return ir.SGE, 0
+	case cond == ir.SLE && in.Imm == -1:
+		return ir.SLT, 0
+	}
+	return cond, in.Imm
+}
+
+// comparands returns two registers that compare as the operands of in do. For
+// a 32-bit comparison both must be sign-extended, which keeps every order, or
+// both zero-extended, which keeps the unsigned one.
+func (l *lower) comparands(in *ir.Instr, signed bool) (a, b rv.Reg) {
+	a, b = l.reg(in.A, rv.T0), l.reg(in.B, rv.T1)
+	if in.Type == ir.I64 {
+		return a, b
+	}
+	ua, ub := l.upper[in.A], l.upper[in.B]
+	if !signed && ua.zext() && ub.zext() {
+		return a, b
+	}
+	return l.sext32(a, ua, rv.T0), l.sext32(b, ub, rv.T1)
+}
+
+func (l *lower) comparandImm(in *ir.Instr, signed bool, imm int64) (a, b rv.Reg) {
+	a = l.reg(in.A, rv.T0)
+	if in.Type == ir.I32 {
+		switch u := l.upper[in.A]; {
+		case u.sext():
+		case !signed && u.zext():
+			imm = int64(uint32(imm))
+		default:
+			a = l.sext32(a, u, rv.T0)
+		}
+	}
+	if imm == 0 {
+		return a, rv.Zero
+	}
+	l.li(rv.T1, imm)
+	return a, rv.T1
+}
+
+// branchSet jumps if the operands have a bit in common.
+func (l *lower) branchSet(in *ir.Instr, to compile.Label) {
+	a := l.reg(in.A, rv.T0)
+	ua, ub := l.operands(in)
+	switch {
+	case in.B != 0:
+		l.r(rv.AND, rv.T0, a, l.reg(in.B, rv.T1))
+	case fits12(in.Imm):
+		l.i(rv.ANDI, rv.T0, a, int32(in.Imm))
+	default:
+		l.li(rv.T1, in.Imm)
+		l.r(rv.AND, rv.T0, a, rv.T1)
+	}
+	if u := bitwiseUpper(ir.OpAnd, ua, ub); in.Type == ir.I32 && !u.sext() && !u.zext() {
+		l.i(rv.ADDIW, rv.T0, rv.T0, 0)
+	}
+	l.br(rv.BNE, rv.T0, rv.Zero, to)
+}

@@ -1,0 +1,86 @@
+package riscv64
+
+import (
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/compile"
+	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/ir"
+)
+
+// call calls a subprogram. Arguments and result are in their homes already.
+func (l *lower) call(in *ir.Instr) {
+	ev := l.countEvent(in)
+	if ev == eventNeedKill {
+		l.needCount()
+	}
+	l.mark(in, compile.MarkCall, int32(in.Imm))
+	l.b.Jump(jumpCall, 0, l.u.Body(int(in.Imm)))
+	if ev != eventNone {
+		l.killCount()
+	}
+	l.mark(in, compile.MarkReturn, int32(in.Imm))
+}
+
+// helper leaves through the gate with the helper's number; arguments are in
+// a0 to a4, the result comes back in a0.
+func (l *lower) helper(in *ir.Instr, kind compile.SiteKind, number int64) {
+	l.li(RegGate, number)
+	l.gate(in, kind, int32(in.Imm))
+}
+
+func (l *lower) gate(in *ir.Instr, kind compile.SiteKind, id int32) {
+	l.mark(in, compile.MarkHelper, -1)
+	l.i(rv.ECALL, rv.Zero, rv.Zero, 0)
+	l.b.Site(compile.Site{Func: int32(l.f.Index), Insn: in.Pos, Kind: kind, ID: id})
+	l.killCount()
+	l.mv(homes[bpf.R0], rv.A0)
+}
+
+// callX calls what a register names: the function whose handle it holds, or,
+// through the gate, the helper whose number it holds.
+func (l *lower) callX(in *ir.Instr) {
+	l.needCount()
+	target := l.reg(in.A, rv.T3)
+	other, done := l.b.NewLabel(), l.b.NewLabel()
+	l.li(rv.T0, bpf.FuncHandleBase)
+	l.r(rv.SUB, rv.T0, target, rv.T0) // 16 times the index
+	l.li(rv.T1, int64(len(l.u.Module.Funcs))<<4)
+	l.br(rv.BGEU, rv.T0, rv.T1, other)
+	l.i(rv.ANDI, rv.T1, rv.T0, 15)
+	l.br(rv.BNE, rv.T1, rv.Zero, other)
+	l.i(rv.SRLI, rv.T0, rv.T0, 1) // a table entry is 8 bytes
+	l.li(rv.T1, int64(l.u.FuncTable))
+	l.r(rv.ADD, rv.T0, rv.T0, rv.T1)
+	l.nest(in, target)
+	l.i(rv.LD, rv.T0, rv.T0, 0)
+	l.mark(in, compile.MarkCall, -1)
+	l.i(rv.JALR, rv.RA, rv.T0, 0)
+	l.unnest()
+	valid := l.count.valid
+	l.killCount()
+	l.mark(in, compile.MarkReturn, -1)
+	l.jump(done)
+	l.b.Bind(other)
+	l.count.valid = valid
+	l.mv(RegGate, target)
+	l.gate(in, compile.SiteCallX, 0)
+	l.b.Bind(done)
+}
+
+// nest counts an indirect call that begins, and refuses one too many. It uses t1.
+func (l *lower) nest(in *ir.Instr, target rv.Reg) {
+	l.i(rv.LD, rv.T1, RegState, StateIndirect)
+	deep := l.faultStub(in, engine.FaultBadCall, 0)
+	l.stubs[len(l.stubs)-1].addr = target
+	l.br(rv.BEQ, rv.T1, rv.Zero, deep)
+	l.i(rv.ADDI, rv.T1, rv.T1, -1)
+	l.st(rv.SD, rv.T1, RegState, StateIndirect)
+}
+
+// unnest counts an indirect call that has returned.
+func (l *lower) unnest() {
+	l.i(rv.LD, rv.T1, RegState, StateIndirect)
+	l.i(rv.ADDI, rv.T1, rv.T1, 1)
+	l.st(rv.SD, rv.T1, RegState, StateIndirect)
+}

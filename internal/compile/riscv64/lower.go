@@ -1,0 +1,251 @@
+package riscv64
+
+import (
+	"fmt"
+
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/compile"
+	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/ir"
+)
+
+// lower is the state of lowering one function. Its slices are used again by the next.
+type lower struct {
+	asm
+	u *compile.Unit
+	f *ir.Func
+
+	uses   []int32 // per value: how many emitted instructions read its register
+	upper  []upper // per value: what is known of the upper half of its register
+	frame  frame
+	count  countFlow
+	block  int           // the block being lowered
+	labels compile.Label // of block 0
+	stubs  []stub
+	checks checkMemo
+	shared compile.Label // the epilogue that several exits share; -1: none
+}
+
+// stub is code out of line: a failed check, or a division by zero.
+type stub struct {
+	label, back compile.Label
+	rd          rv.Reg // for stubDivZero
+	kind        stubKind
+	site        compile.Site
+	addr        rv.Reg // for stubFault: holds the address, where RegFaultOff does not hold its offset
+}
+
+type stubKind uint8
+
+const (
+	stubFault stubKind = iota
+	stubDivZero
+)
+
+// Lower implements compile.Target.
+func (t *Target) Lower(u *compile.Unit, b *compile.Buffer) error {
+	l := &t.lower
+	l.b, l.u, l.f = b, u, u.Func
+	l.stubs = l.stubs[:0]
+	l.countUses()
+	l.findUpper()
+	l.planFrame()
+	l.labels = b.NewLabels(len(l.f.Blocks))
+	l.prologue()
+	for i := range l.f.Blocks {
+		if err := l.lowerBlock(i); err != nil {
+			return err
+		}
+	}
+	l.b.Bind(u.Exit)
+	l.emitStubs()
+	return nil
+}
+
+func (l *lower) lowerBlock(i int) error {
+	blk := &l.f.Blocks[i]
+	l.block = i
+	l.b.Bind(l.labels + compile.Label(i))
+	if len(blk.Preds) != 1 || int(blk.Preds[0]) != i-1 {
+		l.checks.reset()
+	}
+	l.count.valid = l.count.in(i)
+	for _, v := range blk.Instrs {
+		in := &l.f.Instrs[v]
+		if l.uses[v] == 0 && !in.Op.HasEffect() {
+			continue
+		}
+		l.line(in.Pos)
+		if err := l.instr(v, in); err != nil {
+			return fmt.Errorf("insn %d: %w", in.Pos, err)
+		}
+	}
+	return nil
+}
+
+func (l *lower) line(pos int32) { l.b.Line(int32(l.f.Index), pos) }
+
+// instr lowers one instruction.
+func (l *lower) instr(v ir.Value, in *ir.Instr) error {
+	switch in.Op {
+	case ir.OpParam, ir.OpPhi:
+		// They are in their homes.
+	case ir.OpUndef:
+		l.li(homes[in.Home], 0)
+	case ir.OpConst, ir.OpMapAddr, ir.OpMapValue, ir.OpFuncAddr:
+		l.li(homes[in.Home], in.Imm)
+	case ir.OpFrame:
+		if in.Home != ir.NoHome {
+			l.addImm(homes[in.Home], RegStack, in.Imm+l.frame.adjust)
+		}
+	case ir.OpLoad:
+		l.load(in)
+	case ir.OpLoadAcq:
+		l.loadAcquire(in)
+	case ir.OpStore, ir.OpStoreImm:
+		l.store(in)
+	case ir.OpStoreRel:
+		l.storeRelease(in)
+	case ir.OpAtomic:
+		l.atomic(in)
+	case ir.OpCmpXchg:
+		l.cmpXchg(in)
+	case ir.OpCall:
+		l.call(in)
+	case ir.OpCallX:
+		l.callX(in)
+	case ir.OpHelper:
+		l.helper(in, compile.SiteHelper, int64(in.Imm))
+	case ir.OpKfunc:
+		l.helper(in, compile.SiteKfunc, -1-int64(in.Imm))
+	case ir.OpTailCall:
+		l.tailCall(in)
+	case ir.OpJump, ir.OpBr, ir.OpExit:
+		l.end(in)
+	default:
+		return l.alu(v, in)
+	}
+	return nil
+}
+
+// countUses counts, from the end, the reads of each value by instructions that
+// will be emitted. What an address folds away is not read, nor is what a call
+// merely passes on where nothing was written.
+func (l *lower) countUses() {
+	l.uses = resize(l.uses, len(l.f.Instrs))
+	clear(l.uses)
+	for i := len(l.f.Blocks) - 1; i >= 0; i-- {
+		blk := &l.f.Blocks[i]
+		for k := len(blk.Instrs) - 1; k >= 0; k-- {
+			v := blk.Instrs[k]
+			in := &l.f.Instrs[v]
+			// A phi counts as read: a later block may still read it around a loop.
+			if l.uses[v] == 0 && !in.Op.HasEffect() && in.Op != ir.OpPhi {
+				continue
+			}
+			l.countOperands(blk, v, in)
+		}
+	}
+}
+
+func (l *lower) countOperands(blk *ir.Block, v ir.Value, in *ir.Instr) {
+	switch in.Op {
+	case ir.OpPhi, ir.OpCall, ir.OpCallX, ir.OpHelper, ir.OpKfunc, ir.OpTailCall:
+		soft := in.Op != ir.OpPhi && in.Op != ir.OpCall
+		for _, a := range l.f.Args(blk, v) {
+			if !soft || l.f.Instrs[a].Op != ir.OpUndef {
+				l.uses[a]++
+			}
+		}
+	case ir.OpCmpXchg:
+		l.uses[in.N]++
+	}
+	if in.A != 0 && !l.folds(in) {
+		l.uses[in.A]++
+	}
+	if in.B != 0 {
+		l.uses[in.B]++
+	}
+}
+
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	return s[:n]
+}
+
+// emitStubs emits what lies out of line.
+func (l *lower) emitStubs() {
+	if len(l.stubs) == 0 {
+		return
+	}
+	l.line(compile.LineStubs)
+	for i := range l.stubs {
+		s := &l.stubs[i]
+		l.b.Bind(s.label)
+		if s.kind == stubDivZero {
+			l.li(s.rd, 0)
+			l.b.Jump(jumpAlways, 0, s.back)
+			continue
+		}
+		if s.addr != rv.Zero {
+			l.r(rv.SUB, RegFaultOff, s.addr, RegArenaBase)
+		}
+		l.b.Jump(jumpFault, 0, l.u.Fault)
+		l.b.Site(s.site)
+	}
+}
+
+// faultStub returns the label of a stub that reports a fault at in.
+func (l *lower) faultStub(in *ir.Instr, kind engine.FaultKind, size int) compile.Label {
+	s := stub{label: l.b.NewLabel(), kind: stubFault}
+	s.site = compile.Site{Func: int32(l.f.Index), Insn: in.Pos, Kind: compile.SiteFault, Fault: kind, Size: uint8(size)}
+	l.stubs = append(l.stubs, s)
+	return s.label
+}
+
+// reg returns the register that holds v; a frame address without a home is computed into tmp.
+func (l *lower) reg(v ir.Value, tmp rv.Reg) rv.Reg {
+	in := &l.f.Instrs[v]
+	if in.Home != ir.NoHome {
+		return homes[in.Home]
+	}
+	off := in.Imm + l.frame.adjust
+	if off == 0 {
+		return RegStack
+	}
+	l.addImm(tmp, RegStack, off)
+	return tmp
+}
+
+// constant returns the value of v where it is known.
+func (l *lower) constant(v ir.Value) (int64, bool) {
+	in := &l.f.Instrs[v]
+	return in.Imm, in.Op == ir.OpConst
+}
+
+// written returns the set of BPF registers that emitted instructions write.
+func (l *lower) written() (set uint32, calls, gates bool) {
+	for i := range l.f.Blocks {
+		for _, v := range l.f.Blocks[i].Instrs {
+			in := &l.f.Instrs[v]
+			if l.uses[v] == 0 && !in.Op.HasEffect() {
+				continue
+			}
+			if in.Home != ir.NoHome && in.Op != ir.OpPhi && in.Op != ir.OpParam {
+				set |= 1 << in.Home
+			}
+			switch in.Op {
+			case ir.OpCall, ir.OpCallX:
+				calls = true
+			case ir.OpHelper, ir.OpKfunc:
+				gates = true
+			}
+		}
+	}
+	return set, calls, gates
+}
+
+const calleeSaved = 1<<bpf.R6 | 1<<bpf.R7 | 1<<bpf.R8 | 1<<bpf.R9

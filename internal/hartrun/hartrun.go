@@ -1,0 +1,291 @@
+// Package hartrun is the engine that compiles a module to RV64 and runs the
+// image on an embedded hart.
+package hartrun
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"unsafe"
+
+	"github.com/rivetbpf/rivet/internal/arena"
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/compile"
+	"github.com/rivetbpf/rivet/internal/compile/riscv64"
+	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/hart"
+)
+
+// The hart's address space. The arena is at arena.Base; guest code is checked
+// against it, so it reaches nothing else.
+const (
+	codeBase    = 0x0040_0000
+	slotsBase   = 0x7000_0000 // engine.Tables.Slots
+	tablesBase  = 0x7800_0000 // descriptors of program arrays, then code addresses of functions
+	controlBase = 0x7c00_0000 // run state, then the control stack, of one hart
+	controlSize = 64 << 10
+)
+
+// DefaultMarch is the architecture compiled for when none is named.
+const DefaultMarch = "rv64gc"
+
+// Options say how a module is compiled and run.
+type Options struct {
+	Scheme engine.Scheme
+	March  string // empty: DefaultMarch
+	// HelperArgs returns how many arguments a helper or kfunc takes.
+	HelperArgs func(kind uint8, id int32) int
+	NoChecks   bool // see compile.Options
+	Dump       io.Writer
+	DumpStages map[string]bool
+}
+
+// Engine runs the functions of one module. It is safe for concurrent use.
+type Engine struct {
+	mod     *bpf.Module
+	arena   *arena.Arena
+	tables  *engine.Tables
+	scheme  engine.Scheme
+	target  *riscv64.Target
+	image   *compile.Image
+	code    *hart.Code
+	shared  []hart.Region // arena, slots, tables
+	idle    sync.Pool     // of *machine
+	tracing tracing
+}
+
+// New compiles mod for running over ar.
+func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) (*Engine, error) {
+	if opts.March == "" {
+		opts.March = DefaultMarch
+	}
+	ext, err := hart.ParseExt(opts.March)
+	if err != nil {
+		return nil, err
+	}
+	target, err := riscv64.New(opts.March)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{mod: mod, arena: ar, tables: tables, scheme: opts.Scheme, target: target}
+	if e.image, err = compile.Compile(mod, target, e.compileOptions(&opts)); err != nil {
+		return nil, err
+	}
+	if len(e.image.Code) > arena.Base-codeBase {
+		return nil, fmt.Errorf("%d bytes of code: at most %d fit below guest memory", len(e.image.Code), arena.Base-codeBase)
+	}
+	e.code = hart.NewCodeExt(codeBase, e.image.Code, ext)
+	e.shared = []hart.Region{
+		{Base: ar.Base(), Mem: ar.Mem(), Perm: hart.PermRW},
+		{Base: slotsBase, Mem: bytesOf(tables.Slots), Perm: hart.PermR, Atomic: true},
+		{Base: tablesBase, Mem: e.lookupTables(), Perm: hart.PermR},
+	}
+	e.idle.New = func() any { return e.newMachine(e.code) }
+	return e, nil
+}
+
+func (e *Engine) compileOptions(opts *Options) *compile.Options {
+	return &compile.Options{
+		Scheme: opts.Scheme, Base: codeBase,
+		ArenaBase: e.arena.Base(), ArenaSize: e.arena.Size(),
+		MapValue: func(i int) uint64 { return e.mod.Maps[i].Values },
+		Slots:    e.slots,
+		Descs:    tablesBase, FuncTable: tablesBase + uint64(len(e.mod.Maps))*16,
+		HelperArgs: opts.HelperArgs, NoChecks: opts.NoChecks,
+		Dump: opts.Dump, DumpStages: opts.DumpStages,
+	}
+}
+
+func (e *Engine) slots(m int) uint64 {
+	_, start := e.tables.Of(m)
+	return slotsBase + uint64(start)*8
+}
+
+// lookupTables builds what code looks up by handle: for each map the address
+// and number of its slots, zero where it is no program array; for each function
+// the address that calls go to.
+func (e *Engine) lookupTables() []byte {
+	words := make([]uint64, 2*len(e.mod.Maps)+len(e.mod.Funcs)+1)
+	mem := bytesOf(words)
+	put := func(i int, v uint64) { binary.LittleEndian.PutUint64(mem[8*i:], v) }
+	for i := range e.mod.Maps {
+		if s, _ := e.tables.Of(i); len(s) > 0 {
+			put(2*i, e.slots(i))
+			put(2*i+1, uint64(len(s)))
+		}
+	}
+	for i := range e.mod.Funcs {
+		put(2*len(e.mod.Maps)+i, codeBase+uint64(e.image.Funcs[i].Body))
+	}
+	return mem
+}
+
+func bytesOf(words []uint64) []byte {
+	if len(words) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 8*len(words))
+}
+
+// machine is a hart with its control memory.
+type machine struct {
+	*hart.Hart
+	control []byte
+}
+
+func (e *Engine) newMachine(code *hart.Code) *machine {
+	control := bytesOf(make([]uint64, controlSize/8))
+	regions := []hart.Region{e.shared[0], {Base: controlBase, Mem: control, Perm: hart.PermRW}, e.shared[1], e.shared[2]}
+	return &machine{hart.New(code, regions...), control}
+}
+
+// Image returns the compiled code.
+func (e *Engine) Image() *compile.Image { return e.image }
+
+// Target returns the instruction set compiled for.
+func (e *Engine) Target() compile.Target { return e.target }
+
+// TailTarget returns what a slot of a program array holds for Module.Programs[prog].
+func (e *Engine) TailTarget(prog int) uint64 {
+	return codeBase + uint64(e.image.Funcs[e.mod.Programs[prog].Func].Body)
+}
+
+// Run executes a function to its end. An error is an *engine.Fault.
+func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
+	if req.Func < 0 || req.Func >= len(e.mod.Funcs) {
+		return engine.Result{}, fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.mod.Funcs))
+	}
+	if req.Trace != nil {
+		return e.runTraced(req)
+	}
+	h := e.idle.Get().(*machine)
+	defer e.idle.Put(h)
+	e.enter(h, req)
+	return e.loop(h, req, nil)
+}
+
+// poison is what registers hold that a function must not rely on.
+const poison = 0xdead_dead_dead_dead
+
+// enter does what the gate does on the way in.
+func (e *Engine) enter(h *machine, req *engine.Request) {
+	for i := range h.X {
+		h.X[i] = poison
+	}
+	h.X[0] = 0
+	copy(h.X[rv.A0:], req.Args[:])
+	h.X[rv.RA] = codeBase + uint64(e.image.ReturnPC)
+	h.X[rv.SP] = controlBase + controlSize
+	h.X[riscv64.RegStack] = req.StackTop
+	h.X[riscv64.RegArenaBase] = e.arena.Base()
+	h.X[riscv64.RegArenaSize] = e.arena.Size()
+	h.X[riscv64.RegState] = controlBase
+	h.X[riscv64.RegFuel] = math.MaxInt64
+	if req.Fuel > 0 {
+		h.X[riscv64.RegFuel] = uint64(req.Fuel)
+	}
+	h.X[riscv64.RegCount] = bpf.MaxTailCalls
+	h.X[riscv64.RegCountA6] = bpf.MaxTailCalls
+	binary.LittleEndian.PutUint64(h.control[riscv64.StateIndirect:], engine.MaxIndirect)
+	h.PC = codeBase + uint64(e.image.Funcs[req.Func].Entry)
+	h.Instret = 0
+}
+
+// loop runs the hart from gate to gate.
+func (e *Engine) loop(h *machine, req *engine.Request, t *tracer) (engine.Result, error) {
+	for {
+		trap := h.Run(0)
+		switch {
+		case trap.Kind == hart.Ecall:
+			if done, err := e.gate(h, req, t); done {
+				return engine.Result{R0: h.X[rv.A5], Retired: h.Instret}, err
+			}
+		case trap.Kind == hart.Break && t != nil:
+			if err := t.at(uint32(h.PC - codeBase)); err != nil {
+				return engine.Result{Retired: h.Instret}, err
+			}
+		case trap.Kind == hart.Ebreak && h.PC == codeBase+uint64(e.image.ReturnPC):
+			return engine.Result{R0: h.X[rv.A5], Retired: h.Instret}, nil
+		case trap.Kind == hart.Ebreak && h.PC == codeBase+uint64(e.image.FaultPC):
+			return engine.Result{Retired: h.Instret}, e.fault(h)
+		default:
+			return engine.Result{Retired: h.Instret}, e.machineFault(h, trap)
+		}
+	}
+}
+
+// gate runs a helper. Where the run ends with it, the result is left in the register of r0.
+func (e *Engine) gate(h *machine, req *engine.Request, t *tracer) (done bool, err error) {
+	site, ok := e.image.SiteAt(uint32(h.PC - codeBase))
+	if !ok {
+		return true, e.machineFault(h, hart.Trap{Kind: hart.Ecall})
+	}
+	kind, id := uint8(bpf.CallHelper), site.ID
+	switch site.Kind {
+	case compile.SiteKfunc:
+		kind = bpf.CallKfunc
+	case compile.SiteCallX:
+		v := h.X[riscv64.RegGate]
+		if v >= engine.MaxHelper {
+			return true, &engine.Fault{Kind: engine.FaultBadCall, Func: int(site.Func), Insn: int(site.Insn), Addr: v}
+		}
+		id = int32(v)
+	}
+	args := [5]uint64(h.X[rv.A0:])
+	r0, err := req.Gate.Helper(kind, id, &args)
+	if err != nil {
+		var exit *engine.Exit
+		if errors.As(err, &exit) {
+			t.helper(site, kind, id, exit.R0)
+			t.exit(site, exit.R0)
+			h.X[rv.A5] = exit.R0
+			return true, nil
+		}
+		if f, ok := err.(*engine.Fault); ok {
+			return true, f
+		}
+		return true, &engine.Fault{Kind: engine.FaultHelper, Func: int(site.Func), Insn: int(site.Insn), Err: err}
+	}
+	t.helper(site, kind, id, r0)
+	clobber(h)
+	h.X[rv.A0] = r0
+	return false, nil
+}
+
+// clobber destroys what a helper may destroy: every caller-saved register.
+func clobber(h *machine) {
+	h.X[rv.RA] = poison
+	for r := rv.T0; r <= rv.T2; r++ {
+		h.X[r] = poison
+	}
+	for r := rv.A0; r <= rv.A7; r++ {
+		h.X[r] = poison
+	}
+	for r := rv.T3; r <= rv.T6; r++ {
+		h.X[r] = poison
+	}
+}
+
+// fault makes a fault of a failed check.
+func (e *Engine) fault(h *machine) error {
+	site, ok := e.image.SiteAt(uint32(h.X[riscv64.RegFaultPC] - codeBase))
+	if !ok {
+		return e.machineFault(h, hart.Trap{Kind: hart.Ebreak})
+	}
+	f := &engine.Fault{Kind: site.Fault, Func: int(site.Func), Insn: int(site.Insn), Size: int(site.Size)}
+	if f.Kind != engine.FaultFuel {
+		f.Addr = h.X[riscv64.RegFaultOff] + e.arena.Base()
+	}
+	return f
+}
+
+// machineFault reports a trap that correct code does not cause.
+func (e *Engine) machineFault(h *machine, trap hart.Trap) error {
+	line, _ := e.image.LineAt(uint32(h.PC - codeBase))
+	return &engine.Fault{Kind: engine.FaultMachine, Func: int(line.Func), Insn: int(line.Insn),
+		Err: fmt.Errorf("at %#x: %v", h.PC, trap)}
+}
