@@ -114,12 +114,8 @@ func (s *scan) prepareTargets() {
 		s.id = make([]int32, len(s.u.insns))
 	}
 	s.scratch = s.scratch[:0]
-	for pc := range s.f.insns {
-		in := &s.f.insns[pc]
-		if sp := rules[in.Op].special; sp != jump && sp != jumpAll {
-			continue
-		}
-		t := in.JumpTarget(pc)
+	for _, pc := range s.f.jumps {
+		t := s.f.insns[pc].JumpTarget(int(pc))
 		if s.id[t] == 0 {
 			s.scratch = append(s.scratch, int32(t))
 			s.id[t] = int32(len(s.scratch))

@@ -30,9 +30,8 @@ func (m *merger) add(u *unit) {
 	order, _ := u.order() // was checked before; callees come last
 	for _, i := range slices.Backward(order) {
 		f := &u.funcs[i]
-		for pc := range f.insns {
-			in := &f.insns[pc]
-			if in.Op == bpf.OpCall && in.Src == bpf.CallSubprog || in.Op == bpf.OpLDDW && in.Src == bpf.LoadFunc {
+		for _, pc := range f.refs {
+			if in := &u.insns[pc]; isFuncRef(in) {
 				in.Imm = int32(index[in.Imm])
 			}
 		}

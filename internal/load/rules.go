@@ -8,6 +8,11 @@ type rule struct {
 	off      offRule
 	imm      immRule
 	special  special
+
+	// A quick test that passes most instructions: fields within these need no
+	// closer look, others do and may still be right.
+	maxDst, maxSrc   uint8
+	offMask, immMask int32 // bits that must be 0
 }
 
 // use says what a register field is for.
@@ -61,7 +66,7 @@ const (
 
 // rules is the instruction set: RFC 9669, sections 4 and 5, with the two
 // atomic operations of Linux 6.14 (load-acquire, store-release).
-var rules = makeRules()
+var rules = quickTests(makeRules())
 
 func makeRules() (t [256]rule) {
 	for _, class := range []uint8{bpf.ClassALU, bpf.ClassALU64} {
@@ -122,4 +127,19 @@ func memoryRules(t *[256]rule) {
 		}
 	}
 	t[bpf.OpLDDW] = rule{dst: write, src: pseudo, imm: immAny, special: lddw}
+}
+
+func quickTests(t [256]rule) [256]rule {
+	max := map[use]uint8{zero: 0, read: bpf.R10, write: bpf.R9, pseudo: 15, fetches: bpf.R10}
+	for op := range t {
+		r := &t[op]
+		r.maxDst, r.maxSrc = max[r.dst], max[r.src]
+		if r.off != offAny && r.off != offJump && r.off != offCall {
+			r.offMask = -1
+		}
+		if r.imm == immZero || r.imm == immWidth {
+			r.immMask = -1
+		}
+	}
+	return t
 }

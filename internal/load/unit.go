@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
 )
@@ -26,6 +27,8 @@ type unit struct {
 	kfuncs             int // how many kfuncs there are
 
 	funcs []fn
+	refs  []int32 // slots of calls and loads that resolve has work with
+	jumps []int32 // slots of jumps, counted in their function
 	// mark holds -1 at the second slot of a 64-bit immediate load, i+1 where
 	// function i begins, and 0 elsewhere.
 	mark []int32
@@ -37,8 +40,10 @@ type fn struct {
 	start   int // slot in the unit
 	insns   []bpf.Insn
 	lines   []bpf.Line
-	callees []int // indices into the unit's functions
-	addr    bool  // its address is taken
+	refs    []int32 // part of the unit's
+	jumps   []int32 // part of the unit's
+	callees []int   // indices into the unit's functions
+	addr    bool    // its address is taken
 
 	facts
 }
@@ -55,7 +60,7 @@ func (u *unit) prepare() error {
 		}
 	}
 	for i := range u.funcs {
-		u.resolve(i)
+		u.resolve(&u.funcs[i])
 	}
 	order, err := u.order()
 	if err != nil {
@@ -75,59 +80,64 @@ func (u *unit) split() error {
 		return fmt.Errorf("%d instructions, with all functions that it calls: at most %d are allowed", n, bpf.MaxInsns)
 	}
 	u.mark = make([]int32, len(u.insns))
-	u.markStarts()
-	n := 0
-	for pc, m := range u.mark {
-		if m > 0 {
-			n++
-			u.mark[pc] = int32(n)
-		}
-	}
-	u.funcs = make([]fn, 0, n)
-	for pc, m := range u.mark {
-		if m > 0 {
-			u.funcs = append(u.funcs, fn{name: u.nameAt(pc), start: pc})
-		}
-	}
-	lines := u.lines
-	for i := range u.funcs {
+	starts := u.markStarts()
+	u.funcs = make([]fn, len(starts))
+	lines, refs := u.lines, u.refs
+	for i, start := range starts {
 		end := len(u.insns)
-		if i+1 < n {
-			end = u.funcs[i+1].start
+		if i+1 < len(starts) {
+			end = int(starts[i+1])
 		}
+		u.mark[start] = int32(i + 1)
 		f := &u.funcs[i]
-		f.insns = u.insns[f.start:end:end]
+		f.name, f.start = u.nameAt(int(start)), int(start)
+		f.insns = u.insns[start:end:end]
 		f.lines, lines = takeLines(lines, f.start, end)
+		n := 0
+		for n < len(refs) && int(refs[n]) < end {
+			n++
+		}
+		f.refs, refs = refs[:n:n], refs[n:]
 	}
 	return nil
 }
 
-// markStarts marks second slots, and function starts with 1. Targets out of
-// range or inside an immediate are left to validation, which can name them.
-func (u *unit) markStarts() {
-	u.mark[0] = 1
-	var refs []int32
+// markStarts marks second slots, and returns where functions start, in order.
+// Targets out of range or inside an immediate are left to validation, which
+// can name them.
+func (u *unit) markStarts() (starts []int32) {
 	for pc := 0; pc < len(u.insns); pc++ {
 		in := &u.insns[pc]
 		switch in.Op {
 		case bpf.OpCall:
-			if in.Src == bpf.CallSubprog {
-				refs = append(refs, int32(pc))
+			if in.Src == bpf.CallSubprog || in.IsTailCall() {
+				u.refs = append(u.refs, int32(pc))
 			}
+		case bpf.OpCallX:
+			u.refs = append(u.refs, int32(pc))
 		case bpf.OpLDDW:
-			if in.Src == bpf.LoadFunc {
-				refs = append(refs, int32(pc))
+			if in.Src >= bpf.LoadFunc {
+				u.refs = append(u.refs, int32(pc))
 			}
 			if pc++; pc < len(u.insns) {
 				u.mark[pc] = -1
 			}
 		}
 	}
-	for _, pc := range refs {
-		if t := int64(pc) + 1 + int64(u.insns[pc].Imm); t >= 0 && t < int64(len(u.insns)) && u.mark[t] == 0 {
+	starts = append(starts, 0)
+	u.mark[0] = 1
+	for _, pc := range u.refs {
+		in := &u.insns[pc]
+		if !isFuncRef(in) {
+			continue
+		}
+		if t := int64(pc) + 1 + int64(in.Imm); t >= 0 && t < int64(len(u.insns)) && u.mark[t] == 0 {
 			u.mark[t] = 1
+			starts = append(starts, int32(t))
 		}
 	}
+	slices.Sort(starts)
+	return starts
 }
 
 func (u *unit) nameAt(pc int) string {
@@ -161,38 +171,33 @@ func (u *unit) funcAt(pc int, delta int32) (i int, ok bool) {
 	return int(u.mark[t]) - 1, true
 }
 
-// resolve turns relative calls and function references of function i into
-// indices, and collects its callees. The two
-// older spellings of one thing become the newer.
-func (u *unit) resolve(i int) {
-	f := &u.funcs[i]
-	for pc := range f.insns {
-		in := &f.insns[pc]
-		switch in.Op {
-		case bpf.OpCall:
-			if in.Src == bpf.CallSubprog {
-				t, _ := u.funcAt(f.start+pc, in.Imm)
-				in.Imm = int32(t)
-				f.callees = append(f.callees, t)
-			}
-			f.tailCall = f.tailCall || in.IsTailCall()
-		case bpf.OpCallX:
+// isFuncRef reports whether in calls a function or loads a reference to one.
+func isFuncRef(in *bpf.Insn) bool {
+	return in.Op == bpf.OpCall && in.Src == bpf.CallSubprog || in.Op == bpf.OpLDDW && in.Src == bpf.LoadFunc
+}
+
+// resolve turns relative calls and function references of f into indices, and
+// collects its callees. The older spellings of one thing become the newer.
+func (u *unit) resolve(f *fn) {
+	for _, pc := range f.refs {
+		in := &u.insns[pc]
+		switch {
+		case isFuncRef(in):
+			t, _ := u.funcAt(int(pc), in.Imm)
+			in.Imm = int32(t)
+			f.callees = append(f.callees, t)
+			u.funcs[t].addr = u.funcs[t].addr || in.Op == bpf.OpLDDW
+		case in.Op == bpf.OpCall:
+			f.tailCall = true
+		case in.Op == bpf.OpCallX:
 			f.callX = true
-			if in.Imm != 0 {
+			if in.Imm != 0 { // clang before version 19
 				in.Dst, in.Imm = uint8(in.Imm), 0
 			}
-		case bpf.OpLDDW:
-			switch in.Src {
-			case pseudoMapIdx:
-				in.Src = bpf.LoadMap
-			case pseudoMapIdxValue:
-				in.Src = bpf.LoadMapValue
-			case bpf.LoadFunc:
-				t, _ := u.funcAt(f.start+pc, in.Imm)
-				in.Imm = int32(t)
-				f.callees = append(f.callees, t)
-				u.funcs[t].addr = true
-			}
+		case in.Src == pseudoMapIdx:
+			in.Src = bpf.LoadMap
+		case in.Src == pseudoMapIdxValue:
+			in.Src = bpf.LoadMapValue
 		}
 	}
 }

@@ -4,20 +4,17 @@ import "github.com/rivetbpf/rivet/internal/bpf"
 
 // validate checks every instruction of f, reachable or not.
 func (u *unit) validate(f *fn) error {
+	first := len(u.jumps)
 	for pc := 0; pc < len(f.insns); pc++ {
 		in := &f.insns[pc]
 		r := &rules[in.Op]
 		if r.special == unknown || r.special >= legacy {
 			return f.badOpcode(pc, r)
 		}
-		if err := f.checkRegisters(pc, r); err != nil {
-			return err
-		}
-		if err := f.checkOff(pc, r); err != nil {
-			return err
-		}
-		if err := f.checkImm(pc, r); err != nil {
-			return err
+		if in.Dst > r.maxDst || in.Src > r.maxSrc || int32(in.Off)&r.offMask != 0 || in.Imm&r.immMask != 0 || r.imm == immWidth {
+			if err := f.checkFields(pc, r); err != nil {
+				return err
+			}
 		}
 		if r.special == plain {
 			continue
@@ -29,7 +26,19 @@ func (u *unit) validate(f *fn) error {
 			pc++
 		}
 	}
+	f.jumps = u.jumps[first:len(u.jumps):len(u.jumps)]
 	return f.checkEnd()
+}
+
+// checkFields looks at each field that r alone decides.
+func (f *fn) checkFields(pc int, r *rule) error {
+	if err := f.checkRegisters(pc, r); err != nil {
+		return err
+	}
+	if err := f.checkOff(pc, r); err != nil {
+		return err
+	}
+	return f.checkImm(pc, r)
 }
 
 func (f *fn) badOpcode(pc int, r *rule) error {
@@ -115,6 +124,7 @@ func (f *fn) checkImm(pc int, r *rule) error {
 func (u *unit) checkSpecial(f *fn, pc int, r *rule) error {
 	switch r.special {
 	case jump, jumpAll:
+		u.jumps = append(u.jumps, int32(pc))
 		return u.checkJump(f, pc)
 	case lddw:
 		return u.checkLDDW(f, pc)
