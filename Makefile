@@ -1,0 +1,45 @@
+# make test     all tests; installs the tools they compare with (Debian 12, as root or through sudo)
+# make lint     gofmt and go vet
+# make bench    the Go benchmarks, and the programs of bench/ beside Linux's and clang's native code
+# make objects  rebuilds every committed object and executable with clang 19
+# make race     the packages with concurrency under the race detector
+
+GO        ?= go
+TESTFLAGS ?=
+PKGS      ?= ./...
+
+# Packages in which goroutines meet.
+RACE_PKGS = . ./internal/arena ./internal/maps ./internal/helpers ./internal/engine
+
+.PHONY: all build test race lint bench objects tools clean
+
+all: build
+
+build:
+	$(GO) build ./...
+
+tools:
+	@scripts/install-tools.sh test
+
+test: tools
+	$(GO) test -timeout 18m $(TESTFLAGS) $(PKGS)
+
+race:
+	@scripts/install-tools.sh race
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 10m $(TESTFLAGS) $(RACE_PKGS)
+
+lint:
+	@out=$$(gofmt -l . ); if [ -n "$$out" ]; then echo "not formatted, run gofmt -w:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags measure ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 0.5s $(TESTFLAGS) $(PKGS)
+	$(GO) run -tags measure ./cmd/rivet bench bench/
+
+objects:
+	@scripts/install-tools.sh objects
+	scripts/build-objects.sh
+
+clean:
+	rm -f rivet rivet-conformance
