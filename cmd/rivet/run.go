@@ -1,0 +1,378 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/spf13/cobra"
+
+	"github.com/rivetbpf/rivet"
+	"github.com/rivetbpf/rivet/internal/progctx"
+)
+
+func init() { commands = append(commands, (*app).runCommand) }
+
+type runFlags struct {
+	objectFlags
+	data     dataFlags
+	pcap     string
+	pcapOut  string
+	dumpMaps bool
+	quiet    bool
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run OBJ",
+		Short: "Run a program on a packet or on a whole capture",
+		Long: `Runs a program of an object on one packet (--data, --data-hex, or none) or on
+every packet of a capture (--pcap), and prints for each the verdict, the
+retired instructions and what the program changed; at the end totals, and with
+--dump-maps what the maps hold.
+
+A packet that makes the program fault counts as dropped; the rest is still run,
+and the exit status is 1. What the program prints with bpf_printk goes to
+standard error.`,
+		Example: `  rivet run dispatch.o --pcap traffic.pcap --dump-maps
+  rivet run filter.o --pcap in.pcap --pcap-out passed.pcapng --quiet
+  rivet run tailcalls.o --program main --tail-calls propagated
+  rivet run chain.o --set 'jmp_table[0]=classifier_0' --data-hex '0200 0000 0001 0200 0000 0002 0800'`,
+		Args: oneArg("object"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), args[0], &f) },
+	}
+	f.objectFlags.register(c)
+	f.data.register(c)
+	fs := c.Flags()
+	fs.StringVar(&f.pcap, "pcap", "", "capture (pcap or pcapng) to run the program on")
+	fs.StringVar(&f.pcapOut, "pcap-out", "", "capture to write: the packets that are not dropped, as the program leaves them")
+	fs.BoolVar(&f.dumpMaps, "dump-maps", false, "print the maps at the end")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print totals only")
+	c.MarkFlagsMutuallyExclusive("pcap", "data")
+	c.MarkFlagsMutuallyExclusive("pcap", "data-hex")
+	return c
+}
+
+// runReport is what run --json prints.
+type runReport struct {
+	Object      string                     `json:"object"`
+	Program     string                     `json:"program"`
+	Type        string                     `json:"type"`
+	Engine      string                     `json:"engine"`
+	March       string                     `json:"march,omitempty"`
+	TailCalls   string                     `json:"tail_calls"`
+	Packets     []packetReport             `json:"packets,omitempty"`
+	Count       int                        `json:"count"`
+	Verdicts    map[string]int             `json:"verdicts"`
+	Faults      int                        `json:"faults"`
+	Retired     uint64                     `json:"retired"`
+	Nanoseconds int64                      `json:"nanoseconds"`
+	Maps        map[string]json.RawMessage `json:"maps,omitempty"`
+}
+
+// packetReport is what is known about one packet.
+type packetReport struct {
+	Number  int      `json:"number"`
+	Length  int      `json:"length"`
+	Packet  string   `json:"packet,omitempty"` // who talks to whom
+	Verdict string   `json:"verdict,omitempty"`
+	Ret     uint32   `json:"ret"`
+	Retired uint64   `json:"retired"`
+	Changes []change `json:"changes,omitempty"`
+	Fault   string   `json:"fault,omitempty"`
+}
+
+// runner is one run command.
+type runner struct {
+	*app
+	*loaded
+	flags  *runFlags
+	layout *progctx.Layout
+	report runReport
+	link   layers.LinkType
+	table  *packetTable
+	out    *captureWriter // nil: no capture is written
+}
+
+func (a *app) run(ctx context.Context, object string, f *runFlags) error {
+	if f.pcapOut != "" && f.pcap == "" {
+		return usagef("--pcap-out needs --pcap: there is no capture to take packets from")
+	}
+	data, err := f.data.read(a.in)
+	if err != nil {
+		return err
+	}
+	l, err := a.load(object, &f.objectFlags)
+	if err != nil {
+		return err
+	}
+	defer l.coll.Close()
+	r := &runner{app: a, loaded: l, flags: f, layout: progctx.For(l.program.Type()), link: layers.LinkTypeEthernet}
+	r.report = runReport{Object: object, Program: l.name, Type: l.program.Type(), Engine: l.coll.Engine().String(), March: l.march,
+		TailCalls: l.opts.TailCalls.String(), Verdicts: map[string]int{}}
+	if !f.json && !f.quiet {
+		r.table = newPacketTable(a.out)
+	}
+	if f.pcap != "" {
+		err = r.capture(ctx)
+	} else {
+		err = r.single(data)
+	}
+	if err != nil {
+		return err
+	}
+	return r.finish()
+}
+
+// single runs the program once.
+func (r *runner) single(data []byte) error {
+	_, err := r.packet(data, gopacket.CaptureInfo{CaptureLength: len(data), Length: len(data)})
+	return err
+}
+
+// capture runs the program on every packet of a capture.
+func (r *runner) capture(ctx context.Context) error {
+	if !r.layout.Packet {
+		return usagef("--pcap: program %s is of type %s, which takes no packet", r.name, r.program.Type())
+	}
+	c, err := openCapture(r.flags.pcap)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	r.link = c.linkType
+	if r.link != layers.LinkTypeEthernet {
+		r.note("%s holds %v packets; %s programs expect Ethernet", r.flags.pcap, r.link, r.program.Type())
+	}
+	if r.flags.pcapOut == "" {
+		return r.packets(ctx, c)
+	}
+	return replaceFile(r.flags.pcapOut, func(w io.Writer) error {
+		if r.out, err = newCaptureWriter(w, r.flags.pcapOut, r.link); err != nil {
+			return fmt.Errorf("cannot write %s: %w", r.flags.pcapOut, cause(err))
+		}
+		if err := r.packets(ctx, c); err != nil {
+			return err
+		}
+		return r.out.flush()
+	})
+}
+
+func (r *runner) packets(ctx context.Context, c *capture) error {
+	m := newMeter(r.err, "packets", c.size)
+	if r.table != nil {
+		if _, ok := terminal(r.app.out); ok {
+			m = nil // the packets themselves are seen to pass
+		}
+	}
+	defer m.finish()
+	for {
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		data, ci, err := c.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		after, err := r.packet(data, ci)
+		if err != nil {
+			return err
+		}
+		if after != nil && r.out != nil {
+			if err := r.out.write(ci, after); err != nil {
+				return fmt.Errorf("cannot write %s: %w", r.flags.pcapOut, cause(err))
+			}
+		}
+		m.set(c.read.n)
+	}
+}
+
+// packet runs the program on one packet. It returns the packet as it is then,
+// nil when it is dropped; an error when no further packet can be run.
+func (r *runner) packet(data []byte, ci gopacket.CaptureInfo) (after []byte, err error) {
+	opts := &rivet.RunOptions{Data: data}
+	if !r.layout.Packet { // the bytes are the context
+		opts.Data = nil
+		if data != nil {
+			opts.Context = data
+		}
+	}
+	res, err := r.program.RunDetailed(opts)
+	fault := (*rivet.Fault)(nil)
+	if err != nil && !errors.As(err, &fault) {
+		return nil, err
+	}
+	rep := &r.report
+	rep.Count++
+	rep.Retired += res.Retired
+	rep.Nanoseconds += res.Duration.Nanoseconds()
+	p := packetReport{Number: rep.Count, Length: ci.Length, Ret: uint32(res.R0), Retired: res.Retired}
+	if fault != nil {
+		rep.Faults++
+		p.Fault = fault.Error()
+	} else {
+		p.Verdict = verdict(r.program.Type(), res.R0)
+		rep.Verdicts[p.Verdict]++
+		if r.layout.Packet && !dropped(r.program.Type(), res.R0) {
+			after = res.Data
+		}
+	}
+	if r.flags.quiet {
+		if rep.Faults == 1 && fault != nil {
+			r.note("packet %d, the first that faults: %s", rep.Count, p.Fault)
+		}
+		return after, nil
+	}
+	r.show(&p, data, res.Data)
+	return after, nil
+}
+
+// show prints a packet, or keeps it for the JSON value.
+func (r *runner) show(p *packetReport, before, after []byte) {
+	var fields []field
+	if r.layout.Packet && len(before) > 0 {
+		decoded := decode(before, r.link)
+		fields = fieldsOf(decoded)
+		p.Packet = summary(decoded)
+		p.Changes = changes(before, after, fields)
+	}
+	if r.flags.json {
+		r.report.Packets = append(r.report.Packets, *p)
+		return
+	}
+	r.table.add(p, describe(p.Changes, before, after, fields))
+}
+
+// finish prints totals and maps and tells whether there were faults.
+func (r *runner) finish() error {
+	if r.flags.dumpMaps {
+		var err error
+		if r.report.Maps, err = dumpMaps(r.coll); err != nil {
+			return err
+		}
+	}
+	if r.flags.json {
+		if err := writeJSON(r.app.out, &r.report); err != nil {
+			return err
+		}
+	} else if err := r.totals(); err != nil {
+		return err
+	}
+	if r.report.Faults > 0 {
+		return errFault
+	}
+	return nil
+}
+
+func (r *runner) totals() error {
+	rep := &r.report
+	var b strings.Builder
+	b.WriteString(r.table.end())
+	on := rep.Engine
+	if rep.March != "" {
+		on += ", " + rep.March
+	}
+	if rep.Count != 1 || r.flags.quiet {
+		fmt.Fprintf(&b, "%s (%s) on %s, tail calls %s: %d packets in %v, %d instructions retired", rep.Program, rep.Type, on, rep.TailCalls, rep.Count,
+			time.Duration(rep.Nanoseconds).Round(time.Microsecond), rep.Retired)
+		if rep.Count > 0 {
+			fmt.Fprintf(&b, ", %d a packet", rep.Retired/uint64(rep.Count))
+		}
+		b.WriteByte('\n')
+		var names []string
+		for v := range rep.Verdicts {
+			names = append(names, v)
+		}
+		sort.Slice(names, func(i, j int) bool {
+			if rep.Verdicts[names[i]] != rep.Verdicts[names[j]] {
+				return rep.Verdicts[names[i]] > rep.Verdicts[names[j]]
+			}
+			return names[i] < names[j]
+		})
+		for _, v := range names {
+			fmt.Fprintf(&b, "%8d  %s\n", rep.Verdicts[v], v)
+		}
+		if rep.Faults > 0 {
+			fmt.Fprintf(&b, "%8d  fault\n", rep.Faults)
+		}
+	} else {
+		fmt.Fprintf(&b, "%s (%s) on %s, tail calls %s: %v\n", rep.Program, rep.Type, on, rep.TailCalls,
+			time.Duration(rep.Nanoseconds).Round(time.Microsecond))
+	}
+	if r.flags.dumpMaps {
+		text, err := mapsText(rep.Maps)
+		if err != nil {
+			return err
+		}
+		b.WriteString("\n" + text)
+	}
+	_, err := io.WriteString(r.app.out, b.String())
+	return err
+}
+
+// packetTable prints packets as they come.
+type packetTable struct {
+	w     io.Writer
+	color bool
+	begun bool
+	err   error
+}
+
+func newPacketTable(w io.Writer) *packetTable { return &packetTable{w: w, color: colored(w)} }
+
+func (t *packetTable) add(p *packetReport, changed []string) {
+	var b strings.Builder
+	if !t.begun {
+		t.begun = true
+		fmt.Fprintf(&b, "%6s %6s  %-15s %8s  %s\n", "#", "length", "verdict", "retired", "packet")
+	}
+	v, paint := p.Verdict, verdictColor(p.Verdict)
+	if p.Fault != "" {
+		v, paint = "fault", "31"
+	}
+	cell := fmt.Sprintf("%-15s", v)
+	if t.color && paint != "" {
+		cell = "\x1b[" + paint + "m" + cell + "\x1b[0m"
+	}
+	b.WriteString(strings.TrimRight(fmt.Sprintf("%6d %6d  %s %8d  %s", p.Number, p.Length, cell, p.Retired, p.Packet), " ") + "\n")
+	if p.Fault != "" {
+		fmt.Fprintf(&b, "%16s%s\n", "", p.Fault)
+	}
+	for _, line := range changed {
+		fmt.Fprintf(&b, "%16s%s\n", "", line)
+	}
+	if t.err == nil {
+		_, t.err = io.WriteString(t.w, b.String())
+	}
+}
+
+// end closes the table.
+func (t *packetTable) end() string {
+	if t == nil || !t.begun {
+		return ""
+	}
+	return "\n"
+}
+
+func verdictColor(v string) string {
+	switch {
+	case strings.HasSuffix(v, "_DROP"), strings.HasSuffix(v, "_ABORTED"), strings.HasSuffix(v, "_SHOT"):
+		return "31"
+	case strings.HasSuffix(v, "_PASS"), strings.HasSuffix(v, "_OK"):
+		return "32"
+	case strings.HasSuffix(v, "_TX"), strings.HasSuffix(v, "_REDIRECT"):
+		return "33"
+	}
+	return ""
+}
