@@ -300,9 +300,9 @@ func (b *Builder) join(i int32, blk *Block) {
 			}
 			b.fn.Extra = append(b.fn.Extra, v)
 		}
-		b.def(Instr{Op: OpPhi, Type: t, Home: r, N: n})
+		b.def(Instr{Op: OpPhi, Type: t, Home: r, N: n, Imm: int64(len(blk.Preds))})
 	}
-	_ = blk
+
 }
 
 func (b *Builder) agree(preds []int32, r uint8) bool {

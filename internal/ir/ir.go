@@ -55,7 +55,7 @@ const (
 	OpMapValue // Imm: address in a map's first value; N: index of the map; B: unused
 	OpFuncAddr // Imm: a function's handle; N: index of the function
 	OpFrame    // r10 + Imm
-	OpPhi      // one operand per predecessor, in Extra[N:]
+	OpPhi      // Imm operands, one per predecessor, in Extra[N:]
 
 	// Arithmetic on A and B, or A and Imm where B is 0. Type is the width.
 	OpAdd
@@ -148,12 +148,12 @@ type Func struct {
 	Src    *bpf.Func
 }
 
-// Args returns the operands of a phi in block b, or of a call.
-func (f *Func) Args(b *Block, v Value) []Value {
+// Operands returns the operands of a phi or of a call that are in Extra.
+func (f *Func) Operands(v Value) []Value {
 	in := &f.Instrs[v]
 	switch in.Op {
 	case OpPhi:
-		return f.Extra[in.N : int(in.N)+len(b.Preds)]
+		return f.Extra[in.N : int64(in.N)+in.Imm]
 	case OpCall, OpCallX, OpHelper, OpKfunc:
 		return f.Extra[in.N : int(in.N)+int(in.Aux)]
 	case OpTailCall:

@@ -132,6 +132,7 @@ func (p *parser) phi(b *Block, in *Instr) {
 			if n != len(b.Preds) {
 				p.fail(p.line, col, "the phi has %d operands, its block %d predecessors", n, len(b.Preds))
 			}
+			in.Imm = int64(n)
 			return
 		}
 		if n > 0 {

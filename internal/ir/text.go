@@ -114,7 +114,7 @@ func (p *printer) operands(b *Block, v Value, in *Instr) {
 	case shapeFuncRef:
 		p.str(" ").hex(in.Imm).str(" func").num(int64(in.N))
 	case shapePhi:
-		p.str(" ").vals(p.f.Args(b, v))
+		p.str(" ").vals(p.f.Operands(v))
 	case shapeBin:
 		p.str(" ").val(in.A).str(", ").valOrImm(in)
 	case shapeUn:
@@ -167,7 +167,7 @@ func (p *printer) valOrImm(in *Instr) *printer {
 	return p.val(in.B)
 }
 
-func (p *printer) args(b *Block, v Value) *printer { return p.str("(").vals(p.f.Args(b, v)).str(")") }
+func (p *printer) args(b *Block, v Value) *printer { return p.str("(").vals(p.f.Operands(v)).str(")") }
 
 func (p *printer) vals(vs []Value) *printer {
 	for i, v := range vs {

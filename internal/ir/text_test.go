@@ -48,11 +48,11 @@ func sameFunc(a, b *ir.Func) error {
 		}
 		for k, v := range x.Instrs {
 			w := y.Instrs[k]
-			if !slices.Equal(a.Args(x, v), b.Args(y, w)) {
-				return fmt.Errorf("v%d: operands %v, got %v", v, a.Args(x, v), b.Args(y, w))
+			if !slices.Equal(a.Operands(v), b.Operands(w)) {
+				return fmt.Errorf("v%d: operands %v, got %v", v, a.Operands(v), b.Operands(w))
 			}
 			in, out := a.Instrs[v], b.Instrs[w]
-			if a.Args(x, v) != nil {
+			if a.Operands(v) != nil {
 				in.N, out.N = 0, 0
 			}
 			if in != out || in.Type != ir.Void && in.Op != ir.OpBr && v != w {

@@ -298,7 +298,7 @@ func (v *verifier) uses(b int32) error {
 // phi checks a phi's operands, each at the end of its predecessor.
 func (v *verifier) phi(b int32, val Value) error {
 	blk := &v.f.Blocks[b]
-	for k, a := range v.f.Args(blk, val) {
+	for k, a := range v.f.Operands(val) {
 		p := blk.Preds[k]
 		if v.num[p] < 0 {
 			continue

@@ -22,9 +22,9 @@ func (f *Func) operandsOf(b *Block, v Value, dst []Value) []Value {
 	case shapeCmpXchg:
 		return append(dst, in.A, in.B, Value(in.N))
 	case shapeCallX:
-		return append(append(dst, in.A), f.Args(b, v)...)
+		return append(append(dst, in.A), f.Operands(v)...)
 	case shapePhi, shapeCall, shapeNumCall, shapeTailCall:
-		return append(dst, f.Args(b, v)...)
+		return append(dst, f.Operands(v)...)
 	}
 	return dst
 }

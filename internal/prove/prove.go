@@ -111,7 +111,7 @@ func (fs *Facts) eval(f *ir.Func, b *ir.Block, v ir.Value, in *ir.Instr) Fact {
 			return moved(fs.values[in.A], in)
 		}
 	case ir.OpPhi:
-		return fs.meet(f.Args(b, v))
+		return fs.meet(f.Operands(v))
 	}
 	return Fact{Base: Any}
 }

@@ -16,6 +16,7 @@ type lower struct {
 	u *compile.Unit
 	f *ir.Func
 
+	work   []ir.Value // scratch
 	uses   []int32 // per value: how many emitted instructions read its register
 	upper  []upper // per value: what is known of the upper half of its register
 	frame  frame
@@ -129,43 +130,61 @@ func (l *lower) instr(v ir.Value, in *ir.Instr) error {
 	return nil
 }
 
-// countUses counts, from the end, the reads of each value by instructions that
-// will be emitted. What an address folds away is not read, nor is what a call
-// merely passes on where nothing was written.
+// countUses finds the instructions to emit, starting at those with an effect,
+// and counts for each value how many of them read it. What an address folds
+// away is not read, nor is what a call merely passes on where nothing was
+// written.
 func (l *lower) countUses() {
 	l.uses = resize(l.uses, len(l.f.Instrs))
 	clear(l.uses)
-	for i := len(l.f.Blocks) - 1; i >= 0; i-- {
-		blk := &l.f.Blocks[i]
-		for k := len(blk.Instrs) - 1; k >= 0; k-- {
-			v := blk.Instrs[k]
-			in := &l.f.Instrs[v]
-			// A phi counts as read: a later block may still read it around a loop.
-			if l.uses[v] == 0 && !in.Op.HasEffect() && in.Op != ir.OpPhi {
-				continue
+	l.work = l.work[:0]
+	for i := range l.f.Blocks {
+		for _, v := range l.f.Blocks[i].Instrs {
+			if in := &l.f.Instrs[v]; in.Op.HasEffect() {
+				l.countOperands(v, in)
 			}
-			l.countOperands(blk, v, in)
+		}
+		l.drain()
+	}
+}
+
+// drain counts the operands of values found to be read.
+func (l *lower) drain() {
+	for len(l.work) > 0 {
+		v := l.work[len(l.work)-1]
+		l.work = l.work[:len(l.work)-1]
+		if in := &l.f.Instrs[v]; !in.Op.HasEffect() {
+			l.countOperands(v, in)
 		}
 	}
 }
 
-func (l *lower) countOperands(blk *ir.Block, v ir.Value, in *ir.Instr) {
+func (l *lower) countOperands(v ir.Value, in *ir.Instr) {
 	switch in.Op {
-	case ir.OpPhi, ir.OpCall, ir.OpCallX, ir.OpHelper, ir.OpKfunc, ir.OpTailCall:
-		soft := in.Op != ir.OpPhi && in.Op != ir.OpCall
-		for _, a := range l.f.Args(blk, v) {
-			if !soft || l.f.Instrs[a].Op != ir.OpUndef {
-				l.uses[a]++
+	case ir.OpPhi, ir.OpCall:
+		for _, a := range l.f.Operands(v) {
+			l.read(a)
+		}
+	case ir.OpCallX, ir.OpHelper, ir.OpKfunc, ir.OpTailCall:
+		for _, a := range l.f.Operands(v) {
+			if l.f.Instrs[a].Op != ir.OpUndef {
+				l.read(a)
 			}
 		}
 	case ir.OpCmpXchg:
-		l.uses[in.N]++
+		l.read(ir.Value(in.N))
 	}
 	if in.A != 0 && !l.folds(in) {
-		l.uses[in.A]++
+		l.read(in.A)
 	}
 	if in.B != 0 {
-		l.uses[in.B]++
+		l.read(in.B)
+	}
+}
+
+func (l *lower) read(v ir.Value) {
+	if l.uses[v]++; l.uses[v] == 1 {
+		l.work = append(l.work, v)
 	}
 }
 

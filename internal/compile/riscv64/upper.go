@@ -125,7 +125,7 @@ func (l *lower) evalUpper(blk *ir.Block, v ir.Value, in *ir.Instr) upper {
 // that widens a value bit by bit settles soon.
 func (l *lower) phiUpper(blk *ir.Block, v ir.Value) upper {
 	n, sext := 0, true
-	for _, a := range l.f.Args(blk, v) {
+	for _, a := range l.f.Operands(v) {
 		n = max(n, l.upper[a].bits())
 		sext = sext && l.upper[a].sext()
 	}

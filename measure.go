@@ -1,0 +1,17 @@
+//go:build measure
+
+package rivet
+
+import "github.com/rivetbpf/rivet/internal/hartrun"
+
+// EngineHartUnchecked is the hart running code without memory checks and fuel,
+// to measure what they cost. It exists only under the build tag measure: such
+// code is not safe.
+const EngineHartUnchecked Engine = 100
+
+func init() {
+	backends[EngineHartUnchecked] = func(p *parts) (backend, error) {
+		return hartrun.New(p.module, p.arena, p.tables,
+			hartrun.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March, NoChecks: true})
+	}
+}
