@@ -51,6 +51,13 @@ func gnuText(inst riscv64asm.Inst, pc uint64) string {
 	text := abiNames(riscv64asm.GNUSyntax(inst))
 	n := 0
 	switch inst.Op {
+	case riscv64asm.LUI:
+		// Decode sign-extends the immediate of c.lui (x/arch v0.32); the
+		// operand is what bits 31:12 become.
+		if imm, ok := inst.Args[1].(riscv64asm.Uimm); ok {
+			return text[:strings.LastIndexByte(text, ',')+1] + "0x" + strconv.FormatUint(uint64(imm.Imm&0xfffff), 16)
+		}
+		return text
 	case riscv64asm.JAL:
 		n = 1
 	case riscv64asm.BEQ, riscv64asm.BNE, riscv64asm.BLT, riscv64asm.BGE, riscv64asm.BLTU, riscv64asm.BGEU:
