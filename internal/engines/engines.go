@@ -9,6 +9,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/hartrun"
 	"github.com/rivetbpf/rivet/internal/interp"
 )
 
@@ -36,6 +37,9 @@ type Kind struct {
 var kinds = []Kind{
 	{Name: "interp", New: func(m *bpf.Module, ar *arena.Arena, t *engine.Tables, c Config) (Engine, error) {
 		return interp.New(m, ar, t, c.Scheme)
+	}},
+	{Name: "hart", Marches: []string{"rv64gc", "rv64gc_zba_zbb_zbs_zicond_zacas"}, New: func(m *bpf.Module, ar *arena.Arena, t *engine.Tables, c Config) (Engine, error) {
+		return hartrun.New(m, ar, t, hartrun.Options{Scheme: c.Scheme, March: c.March})
 	}},
 }
 
