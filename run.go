@@ -23,76 +23,77 @@ func (p *Program) run(opts *RunOptions, data *[]byte) (res RunResult, err error)
 		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
 	defer p.core.pool.put(s)
-	pkt, err := p.prepare(s, opts)
-	if err != nil {
+	if err := p.prepare(s, opts); err != nil {
 		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
 	res, err = p.repeat(s, max(opts.Repeat, 1))
 	if data != nil {
-		*data = append([]byte{}, pkt.Bytes...)
+		*data = append([]byte{}, s.pkt.Bytes...)
 	}
 	if err != nil {
 		return res, newFault(p.core.module, p.def.Name, err)
 	}
-	if err := p.finish(s, opts, &pkt); err != nil {
+	if err := p.finish(s, opts); err != nil {
 		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
 	return res, nil
 }
 
 // prepare lays out context and packet in the slot's memory and the request for the engine.
-func (p *Program) prepare(s *slot, opts *RunOptions) (pkt progctx.Packet, err error) {
+func (p *Program) prepare(s *slot, opts *RunOptions) (err error) {
 	var user []byte
 	if opts.Context != nil {
 		if user, err = marshal(opts.Context, -1); err != nil {
-			return pkt, fmt.Errorf("context: %w", err)
+			return fmt.Errorf("context: %w", err)
 		}
 	}
 	if !p.layout.Packet && len(opts.Data) != 0 {
-		return pkt, fmt.Errorf("programs of type %s take a Context, not Data", p.def.Type)
+		return fmt.Errorf("programs of type %s take a Context, not Data", p.def.Type)
 	}
-	if pkt, err = p.placePacket(s, user, opts.Data); err != nil {
-		return pkt, err
+	if err := p.placePacket(s, user, opts.Data); err != nil {
+		return err
 	}
 	size, err := p.layout.ContextSize(len(user))
 	if err != nil {
-		return pkt, err
+		return err
 	}
 	ctx, ctxAt := s.ctx[:size:size], s.ctxAt
 	if size == 0 {
 		ctxAt = 0
 	}
 	clear(ctx)
-	if err := p.layout.Prepare(ctx, user, &pkt); err != nil {
-		return pkt, err
+	if err := p.layout.Prepare(ctx, user, &s.pkt); err != nil {
+		return err
 	}
 	s.run.Reset()
 	s.run.Ctx, s.run.CtxAt, s.run.CPU = ctx, ctxAt, opts.CPU
 	req := &s.requests[0]
 	*req = engine.Request{Func: p.def.Func, StackTop: s.stackTop, Gate: &s.run}
-	req.Args[0], req.Args[1] = p.layout.Args(ctxAt, &pkt)
+	req.Args[0], req.Args[1] = p.layout.Args(ctxAt, &s.pkt)
 	req.Fuel = p.core.fuel(opts.Fuel)
 	if opts.Trace != nil {
 		req.Trace = p.core.tracer(opts.Trace)
 	}
-	return pkt, nil
+	return nil
 }
 
 // placePacket copies the packet to where its layout wants it: metadata, if the
 // caller's context says that there is some, lies in the headroom.
-func (p *Program) placePacket(s *slot, user, data []byte) (pkt progctx.Packet, err error) {
+func (p *Program) placePacket(s *slot, user, data []byte) error {
+	s.pkt = progctx.Packet{}
 	meta, err := p.layout.MetaSize(user, len(data))
 	if err != nil || !p.layout.Packet {
-		return pkt, err
+		return err
 	}
 	buf, at, err := p.core.pool.buffer(s, len(data)-meta)
 	if err != nil {
-		return pkt, err
+		return err
 	}
 	start := progctx.Headroom - meta
 	end := start + len(data)
 	copy(buf[start:end], data)
-	return progctx.Packet{Bytes: buf[start:end:end], Start: at + uint64(start), Meta: uint64(meta)}, nil
+	s.pkt = progctx.Packet{Bytes: buf[start:end:end], Start: at + uint64(start), Meta: uint64(meta)}
+	return nil
 }
 
 // fuel is what a run gets whose options say n.
@@ -111,7 +112,8 @@ func (c *core) fuel(n int64) int64 {
 
 func (c *core) tracer(fn func(TraceEvent)) func(*engine.Event) {
 	r := trace.NewRecorder(c.module)
-	r.Homeless = c.engine == EngineInterp
+	// By value, each frame has its count even where no code needs it any more.
+	r.Homeless = c.engine == EngineInterp || c.opts.TailCalls == TailCallsPropagated
 	return func(e *engine.Event) {
 		r.Events = r.Events[:0]
 		r.Record(e)
@@ -132,7 +134,8 @@ func (p *Program) repeat(s *slot, n uint32) (res RunResult, err error) {
 }
 
 // finish hands packet and context back.
-func (p *Program) finish(s *slot, opts *RunOptions, pkt *progctx.Packet) error {
+func (p *Program) finish(s *slot, opts *RunOptions) error {
+	pkt := &s.pkt
 	if opts.DataOut != nil {
 		n := copy(opts.DataOut, pkt.Bytes)
 		if n < len(pkt.Bytes) {

@@ -61,9 +61,9 @@ type Run struct {
 type Recorder struct {
 	// Limit bounds the events that are kept; 0 means no bound.
 	Limit int
-	// Homeless says that the engine counts but keeps the count in no register
-	// of the target: the interpreter. On other engines an event without a home
-	// comes from a function that has no count.
+	// Homeless says that counts are right even where they have no home: in the
+	// interpreter, which keeps them in no register, and in frames that have a
+	// count of their own but no code that needs it.
 	Homeless bool
 	// Dropped counts the events that came after the limit.
 	Dropped int
@@ -71,6 +71,7 @@ type Recorder struct {
 	Events []Event
 
 	mod      *bpf.Module
+	counts   bool     // the module has tail calls
 	programs []string // the program that owns the frame at each depth
 	byFunc   map[int]string
 }
@@ -80,6 +81,9 @@ func NewRecorder(mod *bpf.Module) *Recorder {
 	r := &Recorder{mod: mod, byFunc: map[int]string{}}
 	for _, p := range mod.Programs {
 		r.byFunc[p.Func] = p.Name
+	}
+	for _, f := range mod.Funcs {
+		r.counts = r.counts || f.HasTailCall
 	}
 	return r
 }
@@ -95,7 +99,7 @@ func (r *Recorder) Record(e *engine.Event) {
 		Event: string(e.Kind), Program: owner, Function: r.funcName(e.Func),
 		Insn: e.Insn, Depth: e.Depth,
 		CountBefore: e.CountBefore, Count: e.Count, Home: homeName(e.Home), Reason: e.Reason,
-		counted: e.Home != "" || r.Homeless,
+		counted: e.Home != "" || r.Homeless && r.counts,
 	}
 	if e.Func >= 0 && e.Func < len(r.mod.Funcs) {
 		if l, ok := r.mod.Funcs[e.Func].LineAt(e.Insn); ok {

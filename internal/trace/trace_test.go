@@ -139,7 +139,7 @@ func TestHTMLEscapes(t *testing.T) {
 
 // The interpreter counts, but in no register: the count is shown, its home is not.
 func TestHomeless(t *testing.T) {
-	r := NewRecorder(&bpf.Module{Funcs: []*bpf.Func{{Name: "main"}}})
+	r := NewRecorder(&bpf.Module{Funcs: []*bpf.Func{{Name: "main", HasTailCall: true}}})
 	for _, homeless := range []bool{false, true} {
 		r.Homeless, r.Events = homeless, nil
 		r.Record(&engine.Event{Kind: engine.EventEntry, Count: 33, CountBefore: 33})
