@@ -72,7 +72,7 @@ const (
 	MarkReturn                   // behind it
 	MarkTailCall                 // before a tail call's first check
 	MarkHelper                   // at the gate instruction of a helper call
-	MarkExit                     // at a return instruction
+	MarkExit                     // before the epilogue
 )
 
 // Home says where the tail-call count lives.

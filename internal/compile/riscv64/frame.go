@@ -135,6 +135,7 @@ func (l *lower) unwind() {
 
 // exit returns. The last of several exits holds the epilogue of all.
 func (l *lower) exit(in *ir.Instr) {
+	l.mark(in, compile.MarkExit, -1)
 	l.frame.exits--
 	if l.shared >= 0 {
 		if l.frame.exits > 0 {
@@ -144,6 +145,5 @@ func (l *lower) exit(in *ir.Instr) {
 		l.b.Bind(l.shared)
 	}
 	l.unwind()
-	l.mark(in, compile.MarkExit, -1)
 	l.i(rv.JALR, rv.Zero, rv.RA, 0)
 }

@@ -17,8 +17,8 @@ type lower struct {
 	f *ir.Func
 
 	work   []ir.Value // scratch
-	uses   []int32 // per value: how many emitted instructions read its register
-	upper  []upper // per value: what is known of the upper half of its register
+	uses   []int32    // per value: how many emitted instructions read its register
+	upper  []upper    // per value: what is known of the upper half of its register
 	frame  frame
 	count  countFlow
 	block  int           // the block being lowered

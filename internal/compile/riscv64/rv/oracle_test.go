@@ -52,7 +52,7 @@ func objdump(t *testing.T, tool string, directives []string, args ...string) []s
 		t.Fatal(err)
 	}
 	run(t, mc, "-triple=riscv64", "-filetype=obj", src, "-o", obj)
-	out := run(t, path, append(args, "-d", "-z", "--no-show-raw-insn", "-M", "no-aliases", obj)...)
+	out := run(t, path, append(args, "-d", "-z", "--no-show-raw-insn", obj)...)
 	var lines []string
 	for line := range strings.Lines(out) {
 		addr, text, ok := strings.Cut(line, ":")
