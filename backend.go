@@ -43,7 +43,13 @@ func newInterp(p *parts) (backend, error) {
 }
 
 func newHart(p *parts) (backend, error) {
-	return hartrun.New(p.module, p.arena, p.tables, hartrun.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March})
+	o := hartrun.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March, Dump: p.opts.Dump, DumpStages: map[string]bool{}}
+	if o.Dump != nil {
+		for _, stage := range p.opts.DumpStages {
+			o.DumpStages[stage] = true
+		}
+	}
+	return hartrun.New(p.module, p.arena, p.tables, o)
 }
 
 // resolve turns EngineDefault into an engine, and refuses those that there are none of.

@@ -108,6 +108,10 @@ type CollectionOptions struct {
 	// March names the RV64 extensions that compiled code may use, such as
 	// "rv64gc_zba_zbb". Empty: "rv64gc". Engines that do not compile ignore it.
 	March string
+	// Dump, if set, gets the text of the compiler's stages that DumpStages names:
+	// "ir" for the intermediate representation, "asm" for the machine code.
+	Dump       io.Writer
+	DumpStages []string
 	// Disable names optimizer passes to leave out. Engines that do not compile ignore it.
 	Disable []string
 	// Helpers are helpers and kfuncs in addition to the built-in ones, or in
