@@ -45,10 +45,11 @@ func Variants() []Variant {
 	return l
 }
 
-// stackSize has room for every chain of calls that load lets through, and a red
-// zone above, so that an access just over the stack's top is still an access.
+// stackSize has room for a chain of calls of the largest size that load lets
+// through, below each of the frames that tail calls can leave on top of each
+// other, and a red zone above, so that an access just over the top is one.
 const (
-	stackSize = bpf.MaxFrames*bpf.MaxStack + redZone
+	stackSize = (1+bpf.MaxTailCalls)*bpf.MaxStack + redZone
 	redZone   = 64
 )
 

@@ -8,22 +8,17 @@ import (
 	"github.com/rivetbpf/rivet/internal/engine"
 )
 
-// maxHelper bounds helper numbers: an indirect call of a smaller value calls a helper.
-const maxHelper = 0x10000
-
 // push enters a subprogram: it keeps what the caller gets back and moves R10
-// below the caller's frame. The count stays as it is: shared, there is only
+// below the caller's frame. What the callee reads without having written it is
+// zero. The count stays as it is: shared, there is only
 // one; propagated, the callee starts with its caller's.
-func (m *machine) push(fn *code, pc int, callee *code, r *[numRegs]uint64, count int) error {
-	if len(m.frames) == MaxDepth-1 {
-		return m.badCall(fn, pc-1, bpf.FuncHandle(callee.index), ErrDepth)
-	}
+func (m *machine) push(fn *code, pc int, callee *code, r *[numRegs]uint64, count int) {
 	if m.req.Trace != nil {
 		m.trace(engine.Event{Kind: engine.EventCall, Func: fn.index, Insn: pc - 1, Target: callee.index, CountBefore: count, Count: count})
 	}
 	m.frames = append(m.frames, frame{fn: fn, pc: pc, saved: [5]uint64(r[6:11]), count: count})
 	r[10] -= fn.frame
-	return nil
+	r[0], r[6], r[7], r[8], r[9] = 0, 0, 0, 0, 0
 }
 
 // pop leaves a subprogram, or what it tail-called.
@@ -31,9 +26,10 @@ func (m *machine) pop(r *[numRegs]uint64, count int) (fn *code, pc, left int) {
 	f := &m.frames[len(m.frames)-1]
 	m.frames = m.frames[:len(m.frames)-1]
 	*(*[5]uint64)(r[6:11]) = f.saved
-	if m.e.Poison {
-		poison(r)
+	if f.indirect {
+		m.indirect--
 	}
+	m.killArgs(r)
 	if m.e.shared {
 		return f.fn, f.pc, count
 	}
@@ -72,6 +68,8 @@ func (m *machine) tailTarget(fn *code, pc int, r *[numRegs]uint64, count int) (*
 	}
 	return m.e.funcs[m.e.mod.Programs[token-1].Func], nil
 }
+
+var errIndirect = fmt.Errorf("%d indirect calls are under way already", engine.MaxIndirect)
 
 var errNoProgArray = fmt.Errorf("the second argument of bpf_tail_call is no program array")
 

@@ -14,13 +14,6 @@ import (
 	"github.com/rivetbpf/rivet/internal/engine"
 )
 
-// MaxDepth bounds the frames of one run. Package load bounds what direct calls
-// can reach; indirect calls can still form a cycle, which ends here.
-const MaxDepth = 1024
-
-// ErrDepth is the cause of the fault of a call that would be the frame after MaxDepth.
-var ErrDepth = fmt.Errorf("calls are nested deeper than %d frames", MaxDepth)
-
 // Engine runs the functions of one module. It is safe for concurrent use.
 type Engine struct {
 	// Poison overwrites R1–R5 after each call of a helper or a subprogram, to
@@ -62,7 +55,7 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 		return engine.Result{}, fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.funcs))
 	}
 	m := e.pool.Get().(*machine)
-	m.req, m.frames = req, m.frames[:0]
+	m.req, m.frames, m.indirect = req, m.frames[:0], 0
 	res, err := m.run(e.funcs[req.Func])
 	m.req = nil
 	e.pool.Put(m)
@@ -82,18 +75,20 @@ func (e *Engine) Call(handle uint64, req engine.Request) (engine.Result, error) 
 // machine is the state of one run that outlives an instruction, but for the
 // registers, the program counter and the tail-call count: those are locals of run.
 type machine struct {
-	e      *Engine
-	req    *engine.Request
-	frames []frame   // of the callers
-	args   [5]uint64 // of the helper being called
+	e        *Engine
+	req      *engine.Request
+	frames   []frame   // of the callers
+	args     [5]uint64 // of the helper being called
+	indirect int       // indirect calls under way
 }
 
 // frame is what a caller gets back when the subprogram it called returns.
 type frame struct {
-	fn    *code
-	pc    int // of the instruction after the call
-	saved [5]uint64
-	count int // tail calls left in this frame (scheme Propagated)
+	fn       *code
+	pc       int // of the instruction after the call
+	saved    [5]uint64
+	count    int  // tail calls left in this frame (scheme Propagated)
+	indirect bool // entered by an indirect call
 }
 
 // helper calls out through the gate. When done is true the run is over, with r0
@@ -101,9 +96,7 @@ type frame struct {
 func (m *machine) helper(fn *code, pc int, kind uint8, id int32, regs *[numRegs]uint64, count int) (r0 uint64, done bool, err error) {
 	m.args = [5]uint64(regs[1:6])
 	r0, err = m.req.Gate.Helper(kind, id, &m.args)
-	if m.e.Poison {
-		poison(regs)
-	}
+	m.killArgs(regs)
 	if err == nil {
 		m.traceHelper(fn, pc, kind, id, count, r0)
 		return r0, false, nil
@@ -120,10 +113,16 @@ func (m *machine) helper(fn *code, pc int, kind uint8, id int32, regs *[numRegs]
 	return 0, true, &engine.Fault{Kind: engine.FaultHelper, Func: fn.index, Insn: pc, Err: err}
 }
 
-func poison(regs *[numRegs]uint64) {
-	for i := 1; i <= 5; i++ {
-		regs[i] = 0xdead_0000_0000_0000 + uint64(i)
+// killArgs ends the life of R1–R5 after a call (RFC 9669, section 2). A program
+// that reads one all the same gets zero, or under Poison something to notice.
+func (m *machine) killArgs(regs *[numRegs]uint64) {
+	dead := [5]uint64{}
+	if m.e.Poison {
+		for i := range dead {
+			dead[i] = 0xdead_0000_0000_0001 + uint64(i)
+		}
 	}
+	*(*[5]uint64)(regs[1:6]) = dead
 }
 
 func (m *machine) outside(fn *code, pc int, off uint64) error {

@@ -377,8 +377,8 @@ func TestRunawayCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = e.Run(&engine.Request{Args: [5]uint64{bpf.FuncHandle(0)}})
-	if !errors.Is(err, ErrDepth) {
-		t.Errorf("error %v, want %v", err, ErrDepth)
+	if !errors.Is(err, errIndirect) {
+		t.Errorf("error %v, want %v", err, errIndirect)
 	}
 }
 

@@ -466,9 +466,7 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 		// Calls (RFC 9669, section 4.3.1) and tail calls.
 		case opSubprog:
 			callee := m.e.funcs[in.imm]
-			if err := m.push(fn, pc, callee, &r, count); err != nil {
-				return engine.Result{Retired: n}, err
-			}
+			m.push(fn, pc, callee, &r, count)
 			fn, ops, pc = callee, callee.ops, 0
 		case opHelper, opKfunc:
 			kind := uint8(bpf.CallHelper)
@@ -483,13 +481,16 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 		case uint16(bpf.OpCallX):
 			if i, ok := bpf.FuncIndex(r[d]); ok && i < len(m.e.funcs) {
 				callee := m.e.funcs[i]
-				if err := m.push(fn, pc, callee, &r, count); err != nil {
-					return engine.Result{Retired: n}, err
+				if m.indirect == engine.MaxIndirect {
+					return engine.Result{Retired: n}, m.badCall(fn, pc-1, r[d], errIndirect)
 				}
+				m.push(fn, pc, callee, &r, count)
+				m.indirect++
+				m.frames[len(m.frames)-1].indirect = true
 				fn, ops, pc = callee, callee.ops, 0
 				continue
 			}
-			if r[d] >= maxHelper {
+			if r[d] >= engine.MaxHelper {
 				return engine.Result{Retired: n}, m.badCall(fn, pc-1, r[d], nil)
 			}
 			r0, done, err := m.helper(fn, pc-1, bpf.CallHelper, int32(r[d]), &r, count)
@@ -505,8 +506,11 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 			if target == nil {
 				continue // missed: the next instruction, with all registers as they are
 			}
-			if fuel--; fuel < 0 {
-				return engine.Result{Retired: n}, m.outOfFuel(fn, pc-1)
+			// A shared count bounds a run's tail calls; by value, 33 can become 2^33.
+			if !m.e.shared {
+				if fuel--; fuel < 0 {
+					return engine.Result{Retired: n}, m.outOfFuel(fn, pc-1)
+				}
 			}
 			m.traceTailCall(fn, pc-1, &r, count, target)
 			count--
