@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -18,7 +19,7 @@ type converter struct {
 	u       *unit
 	symbols map[string]int // slot of each symbol
 	labels  []label
-	file    string // of the line before, to share the string
+	starts  []label // where functions start, as far as symbols tell, for errors
 }
 
 // label is an instruction that names the symbol it goes to.
@@ -29,10 +30,16 @@ type label struct {
 
 func (c *collection) convert(u *unit, insns asm.Instructions) error {
 	v := &converter{c: c, u: u, symbols: map[string]int{}}
+	called := calledNames(insns)
 	u.insns = make([]bpf.Insn, 0, len(insns)+len(insns)/16)
 	for i := range insns {
-		if err := v.insn(&insns[i]); err != nil {
-			return fmt.Errorf("insn %d (%v): %w", len(u.insns), opcode(insns[i].OpCode), err)
+		in := &insns[i]
+		if name := in.Symbol(); name != "" && called[name] || i == 0 {
+			v.starts = append(v.starts, label{len(u.insns), cmp.Or(name, u.name)})
+		}
+		if err := v.insn(in); err != nil {
+			lo, hi, _ := fields(in)
+			return v.fail(len(u.insns), lo, hi, err)
 		}
 	}
 	u.kfuncs = len(c.kfuncs)
@@ -46,8 +53,34 @@ func (c *collection) convert(u *unit, insns asm.Instructions) error {
 	return nil
 }
 
-// opcode prints an opcode that need not be valid.
-func opcode(op asm.OpCode) string { return fmt.Sprintf("opcode %#x", uint32(op)) }
+// calledNames returns the symbols that are functions. Others are labels.
+func calledNames(insns asm.Instructions) map[string]bool {
+	names := map[string]bool{}
+	for i := range insns {
+		if in := &insns[i]; in.IsFunctionReference() {
+			if ref := in.Reference(); ref != "" {
+				names[ref] = true
+			}
+		}
+	}
+	return names
+}
+
+// fail blames the instruction at slot, whose fields may not have been stored yet.
+func (v *converter) fail(slot int, lo, hi bpf.Insn, err error) error {
+	f := v.starts[0]
+	for _, s := range v.starts {
+		if s.slot <= slot {
+			f = s
+		}
+	}
+	e := &InsnError{Func: f.name, Insn: slot - f.slot, Bytes: appendInsn(nil, lo), Reason: err.Error()}
+	if lo.IsLDDW() {
+		e.Bytes = appendInsn(e.Bytes, hi)
+	}
+	e.Line, _ = (&bpf.Func{Lines: v.u.lines}).LineAt(slot)
+	return e
+}
 
 func (v *converter) insn(in *asm.Instruction) error {
 	slot := len(v.u.insns)
@@ -199,25 +232,33 @@ func (v *converter) kfunc(in *asm.Instruction, lo *bpf.Insn) error {
 func (v *converter) link() error {
 	for _, l := range v.labels {
 		in := &v.u.insns[l.slot]
-		t, ok := v.symbols[l.name]
-		if !ok {
-			if in.Op == bpf.OpCall || in.Op == bpf.OpLDDW {
-				return fmt.Errorf("insn %d: function %q is declared but has no body in this object", l.slot, l.name)
-			}
-			return fmt.Errorf("insn %d: there is no symbol %q", l.slot, l.name)
+		if err := v.linkOne(in, l); err != nil {
+			return v.fail(l.slot, *in, bpf.Insn{}, err)
 		}
-		d := t - l.slot - 1
-		switch {
-		case in.Op == bpf.OpCall || in.Op == bpf.OpLDDW || in.Op == bpf.OpGotol:
-			if in.Imm == -1 {
-				in.Imm = int32(d)
-			}
-		case in.Off == -1:
-			if d != int(int16(d)) {
-				return fmt.Errorf("insn %d: jump to %q, %d slots away, does not fit 16 bits", l.slot, l.name, d)
-			}
-			in.Off = int16(d)
+	}
+	return nil
+}
+
+func (v *converter) linkOne(in *bpf.Insn, l label) error {
+	isFunc := in.Op == bpf.OpCall || in.Op == bpf.OpLDDW
+	t, ok := v.symbols[l.name]
+	switch {
+	case !ok && isFunc:
+		return fmt.Errorf("function %q is declared but has no body in this object", l.name)
+	case !ok:
+		return fmt.Errorf("there is no symbol %q", l.name)
+	}
+	d := t - l.slot - 1
+	switch {
+	case isFunc || in.Op == bpf.OpGotol:
+		if in.Imm == -1 {
+			in.Imm = int32(d)
 		}
+	case in.Off == -1:
+		if d != int(int16(d)) {
+			return fmt.Errorf("jump to %q, %d slots away, does not fit 16 bits", l.name, d)
+		}
+		in.Off = int16(d)
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func (v *converter) kconfig(in *asm.Instruction, lo, hi *bpf.Insn) error {
 func weak(in *asm.Instruction) bool {
 	for _, kind := range []string{"kfuncMeta", "ksymMeta"} {
 		if meta := metadata(in, kind); meta.IsValid() {
-			return elf.SymBind(meta.FieldByName("Binding").Uint()) == elf.STB_WEAK
+			return elf.SymBind(meta.FieldByName("Binding").Int()) == elf.STB_WEAK
 		}
 	}
 	return false
