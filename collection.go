@@ -244,10 +244,23 @@ func (coll *Collection) fill(spec *ebpf.CollectionSpec) error {
 			m.frozen.Store(true)
 		}
 	}
+	return coll.fillVariables(spec)
+}
+
+// fillVariables gives the global variables what [ebpf.VariableSpec.Set] gave them.
+func (coll *Collection) fillVariables(spec *ebpf.CollectionSpec) error {
 	for name, v := range spec.Variables {
-		if m := coll.Maps[v.SectionName]; m != nil {
-			coll.Variables[name] = &Variable{spec: v, m: m}
+		m := coll.Maps[v.SectionName]
+		if m == nil || m.inst.ValueAddr() == 0 {
+			continue
 		}
+		g := &Variable{spec: v.Copy(), m: m}
+		b, err := g.bytes()
+		if err != nil {
+			return err
+		}
+		copy(b, v.Value)
+		coll.Variables[name] = g
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package rivet
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -149,7 +148,7 @@ func (m *Map) lookupProgram(key []byte, out **Program) error {
 	if !ok {
 		return fmt.Errorf("lookup: can't read a program from %s", m.Type())
 	}
-	n, ok := a.Program(binary.LittleEndian.Uint32(key))
+	n, ok := a.Program(le.Uint32(key))
 	if !ok {
 		return notExist
 	}
@@ -197,7 +196,7 @@ func (m *Map) put(key, value any, flags uint64) error {
 		return err
 	}
 	if a, ok := m.inst.Map.(*rmaps.ProgArray); ok {
-		return m.putProgram(a, binary.LittleEndian.Uint32(k), value, flags)
+		return m.putProgram(a, le.Uint32(k), value, flags)
 	}
 	if _, ok := value.(*Program); ok {
 		return fmt.Errorf("can't store program in %s", m.Type())

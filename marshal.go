@@ -12,6 +12,8 @@ import (
 // little-endian, as guests are: []byte and string as they are, a
 // BinaryMarshaler by its own method, everything else by encoding/binary.
 
+var le = binary.LittleEndian
+
 // marshal turns data into exactly size bytes; size < 0: any number.
 func marshal(data any, size int) ([]byte, error) {
 	var buf []byte
@@ -26,11 +28,11 @@ func marshal(data any, size int) ([]byte, error) {
 	case string:
 		buf = []byte(v)
 	case uint32:
-		buf = binary.LittleEndian.AppendUint32(make([]byte, 0, 4), v)
+		buf = le.AppendUint32(make([]byte, 0, 4), v)
 	case uint64:
-		buf = binary.LittleEndian.AppendUint64(make([]byte, 0, 8), v)
+		buf = le.AppendUint64(make([]byte, 0, 8), v)
 	default:
-		buf, err = binary.Append(nil, binary.LittleEndian, v)
+		buf, err = binary.Append(nil, le, v)
 	}
 	if err != nil {
 		return nil, err
@@ -61,7 +63,7 @@ func unmarshal(dst any, buf []byte) error {
 		copy(v, buf)
 		return nil
 	}
-	n, err := binary.Decode(buf, binary.LittleEndian, dst)
+	n, err := binary.Decode(buf, le, dst)
 	if err != nil {
 		return fmt.Errorf("can't unmarshal %d bytes into %T: %w", len(buf), dst, err)
 	}

@@ -32,8 +32,9 @@ type slot struct {
 	ctxAt    uint64
 	packet   []byte // the slot's own packet buffer
 	packetAt uint64
-	borrowed uint64 // address of a larger buffer, 0 when there is none
-	borrow   uint64 // and its size
+	pkt      progctx.Packet // of the current run
+	borrowed uint64         // address of a larger buffer, 0 when there is none
+	borrow   uint64         // and its size
 }
 
 // geometry is how much data stack the functions of a module take.

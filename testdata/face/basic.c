@@ -103,6 +103,12 @@ SEC("xdp") int entry(struct xdp_md *ctx)
 	return r + 1000;
 }
 
+// Shares nothing with other runs that is not atomic.
+SEC("xdp") int hop(struct xdp_md *ctx)
+{
+	return leap(ctx, ctx->rx_queue_index) + 1000;
+}
+
 SEC("xdp") int fields(struct xdp_md *ctx)
 {
 	return ctx->ingress_ifindex * 100 + ctx->rx_queue_index * 10 + (ctx->data - ctx->data_meta);
