@@ -13,6 +13,8 @@
 // Programs call the helpers of package conformance. '#' starts a comment.
 package enginetest
 
+//go:generate go run ./gen
+
 import (
 	"encoding/hex"
 	"fmt"
