@@ -324,6 +324,12 @@ func compressJAL(w uint32) (uint16, bool) {
 		u&0x40<<1 | u&0x80>>1 | u&0xe<<2 | u&0x20>>3), true
 }
 
+// shortJumpOffset is the offset of a c.j.
+func shortJumpOffset(c uint32) int64 {
+	u := c>>1&0x800 | c>>7&0x10 | c>>1&0x300 | c<<2&0x400 | c>>1&0x40 | c<<1&0x80 | c>>2&0xe | c<<3&0x20
+	return int64(int32(u<<20) >> 20)
+}
+
 func compressJALR(w uint32) (uint16, bool) {
 	rd, rs1 := fieldRD(w), fieldRS1(w)
 	if w>>12&7 != 0 || fieldI(w) != 0 || rs1 == 0 || rd > 1 {

@@ -21,7 +21,7 @@ func TestCompressSweep(t *testing.T) {
 			words = append(words, fmt.Sprintf(".insn 2, %#x", v))
 		}
 	}
-	text := objdump(t, "llvm-objdump-19", words, "--mattr=+c,+d")
+	text := objdump(t, "llvm-objdump-19", words, "-M", "no-aliases", "--mattr=+c,+d")
 	if len(text) != len(enc) {
 		t.Fatalf("%d lines for %d halfwords", len(text), len(enc))
 	}

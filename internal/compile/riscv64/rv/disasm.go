@@ -51,6 +51,11 @@ func gnuText(inst riscv64asm.Inst, pc uint64) string {
 	text := abiNames(riscv64asm.GNUSyntax(inst))
 	n := 0
 	switch inst.Op {
+	case riscv64asm.ADD_UW:
+		if src, ok := strings.CutSuffix(text, ",zero"); ok {
+			return "zext.w" + strings.TrimPrefix(src, "add.uw")
+		}
+		return text
 	case riscv64asm.LUI:
 		// Decode sign-extends the immediate of c.lui (x/arch v0.32); the
 		// operand is what bits 31:12 become.
@@ -65,12 +70,16 @@ func gnuText(inst riscv64asm.Inst, pc uint64) string {
 	default:
 		return text
 	}
-	off, ok := inst.Args[n].(riscv64asm.Simm)
+	imm, ok := inst.Args[n].(riscv64asm.Simm)
 	if !ok {
 		return text
 	}
+	off := int64(imm.Imm)
+	if inst.Len == 2 && inst.Op == riscv64asm.JAL {
+		off = shortJumpOffset(inst.Enc) // Decode reads bit 2 of c.j twice (x/arch v0.32)
+	}
 	cut := strings.LastIndexAny(text, " ,") + 1
-	return text[:cut] + "0x" + strconv.FormatUint(pc+uint64(int64(off.Imm)), 16)
+	return text[:cut] + "0x" + strconv.FormatUint(pc+uint64(off), 16)
 }
 
 // abiNames replaces x0 to x31 in s by their names in the calling convention.

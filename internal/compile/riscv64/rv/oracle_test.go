@@ -94,7 +94,7 @@ func (s sample) String() string {
 func sweep(t *testing.T) []sample {
 	t.Helper()
 	var all []sample
-	corners := []Reg{Zero, RA, SP, T0, S0, S1, A0, A5, A6, T6}
+	corners := []Reg{Zero, RA, SP, S0, S5, T6} // 0, single bits, 10101, all ones
 	for op := range numOps {
 		l := formats[rows[op].form]
 		rds, rs1s, rs2s := []Reg{Zero}, []Reg{Zero}, []Reg{Zero}

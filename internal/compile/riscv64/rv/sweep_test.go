@@ -60,8 +60,8 @@ func TestSweepObjdump(t *testing.T) {
 		args []string
 		lack Ext
 	}{
-		{"riscv64-linux-gnu-objdump", nil, ExtZicond | ExtZacas},
-		{"llvm-objdump-19", []string{"--mattr=" + llvmBase}, 0},
+		{"riscv64-linux-gnu-objdump", []string{"-M", "no-aliases"}, ExtZicond | ExtZacas},
+		{"llvm-objdump-19", []string{"-M", "no-aliases", "--mattr=" + llvmBase}, 0},
 	} {
 		t.Run(tool.name, func(t *testing.T) {
 			var words []string
