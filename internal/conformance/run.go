@@ -57,34 +57,51 @@ func Program(code []byte) (*Guest, error) {
 	return &Guest{mod: mod}, err
 }
 
-// Object loads an ELF object: its first program, or, where it has none, what
-// .text holds, which is where the suite's runner puts a program.
+// Object loads an ELF object. The suite's runner writes objects that are code
+// and one symbol, without those of local functions, which cilium/ebpf needs; so an
+// object without relocations counts as the bytecode in its first section of code.
+// Of any other, the first program by name is taken.
 func Object(object []byte) (*Guest, error) {
-	spec, err := load.ELF(bytes.NewReader(object))
-	if err != nil {
-		return nil, err
-	}
-	if len(spec.Programs) > 0 {
-		mod, info, err := load.Collection(spec)
-		if err != nil {
-			return nil, err
-		}
-		return &Guest{mod, info.MapSpecs}, nil
-	}
 	f, err := elf.NewFile(bytes.NewReader(object))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	s := f.Section(".text")
-	if s == nil {
-		return nil, errors.New("the object has no program and no .text")
+	if code := bareCode(f); code != nil {
+		b, err := code.Data()
+		if err != nil {
+			return nil, fmt.Errorf("section %s: %w", code.Name, err)
+		}
+		return Program(b)
 	}
-	code, err := s.Data()
+	spec, err := load.ELF(bytes.NewReader(object))
 	if err != nil {
 		return nil, err
 	}
-	return Program(code)
+	mod, info, err := load.Collection(spec)
+	if err != nil {
+		return nil, err
+	}
+	if len(mod.Programs) == 0 {
+		return nil, errors.New("the object has no program")
+	}
+	return &Guest{mod, info.MapSpecs}, nil
+}
+
+// bareCode returns the first section of code; nil when any code is relocated.
+func bareCode(f *elf.File) *elf.Section {
+	var code *elf.Section
+	for _, s := range f.Sections {
+		executable := s.Type == elf.SHT_PROGBITS && s.Flags&elf.SHF_EXECINSTR != 0 && s.Size > 0
+		relocates := s.Type == elf.SHT_REL && int(s.Info) < len(f.Sections) && f.Sections[s.Info].Flags&elf.SHF_EXECINSTR != 0
+		if relocates {
+			return nil
+		}
+		if executable && code == nil {
+			code = s
+		}
+	}
+	return code
 }
 
 // Run runs the first program over a copy of mem: R1 is its address, R2 its length.

@@ -34,7 +34,7 @@ func generate(cc, out string) error {
 		if err := os.WriteFile(src, []byte(f.program()), 0o644); err != nil {
 			return err
 		}
-		if msg, err := exec.Command(cc, "-O1", "-fwrapv", "-Wall", "-Werror", "-o", bin, src).CombinedOutput(); err != nil {
+		if msg, err := exec.Command(cc, "-O0", "-fwrapv", "-Wall", "-Werror", "-o", bin, src).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", cc, err, msg)
 		}
 		text, err := exec.Command(bin).Output()
