@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rivetbpf/rivet"
+	"github.com/rivetbpf/rivet/internal/hart"
+	"github.com/rivetbpf/rivet/internal/hartrun"
 	"github.com/rivetbpf/rivet/internal/load"
 )
 
@@ -26,20 +28,32 @@ type objectFlags struct {
 	set       []string
 	tailCalls string
 	march     string
+	dump      []string
 	fuel      int64
 	json      bool
 }
 
-func (f *objectFlags) register(c *cobra.Command) {
+// registerCompile registers the flags of every command that compiles.
+func (f *objectFlags) registerCompile(c *cobra.Command) {
 	fs := c.Flags()
-	fs.StringVarP(&f.program, "program", "p", "", "program to enter (default the only one that is no target of a tail call)")
-	fs.StringVar(&f.engine, "engine", "default", "hart, native or interp (default the best of this build)")
-	fs.StringArrayVar(&f.set, "set", nil, "put a program into a slot: 'MAP[INDEX]=PROGRAM' (repeatable)")
+	fs.StringVarP(&f.program, "program", "p", "", "program of the object (default where one is entered: the only one that is no target of a tail call)")
 	fs.StringVar(&f.tailCalls, "tail-calls", "shared", "how the tail-call count travels: shared or propagated")
-	fs.StringVar(&f.march, "march", "", "extensions that compiled code uses, such as rv64gc_zba_zbb (default rv64gc)")
-	fs.Int64Var(&f.fuel, "fuel", 0, "backward jumps and tail calls that a run may make (default "+strconv.Itoa(rivet.DefaultFuel)+", negative no limit)")
+	fs.StringVar(&f.march, "march", "", "extensions that compiled code uses, such as rv64gc_zba_zbb (default "+hartrun.DefaultMarch+")")
+	fs.StringSliceVar(&f.dump, "dump", nil, "print stages of the compiler on standard error: "+strings.Join(stages, ", "))
 	fs.BoolVar(&f.json, "json", false, "print one JSON value on standard output")
 }
+
+// register registers those and the flags of every command that runs a program.
+func (f *objectFlags) register(c *cobra.Command) {
+	f.registerCompile(c)
+	fs := c.Flags()
+	fs.StringVar(&f.engine, "engine", "default", "hart, native or interp (default the best of this build)")
+	fs.StringArrayVar(&f.set, "set", nil, "put a program into a slot: 'MAP[INDEX]=PROGRAM' (repeatable)")
+	fs.Int64Var(&f.fuel, "fuel", 0, "backward jumps and tail calls that a run may make (default "+strconv.Itoa(rivet.DefaultFuel)+", negative no limit)")
+}
+
+// stages are what --dump knows.
+var stages = []string{"ir", "asm"}
 
 // dataFlags are the flags of commands that give a program its input.
 type dataFlags struct {
@@ -133,6 +147,19 @@ func (a *app) options(f *objectFlags) (rivet.CollectionOptions, error) {
 	default:
 		return o, usagef("--tail-calls %q: must be shared or propagated", f.tailCalls)
 	}
+	if f.march != "" {
+		if _, err := hart.ParseExt(f.march); err != nil {
+			return o, usagef("--march: %w", err)
+		}
+	}
+	for _, stage := range f.dump {
+		if !slices.Contains(stages, stage) {
+			return o, usagef("--dump %s: no such stage; there are %s", stage, strings.Join(stages, ", "))
+		}
+	}
+	if len(f.dump) > 0 {
+		o.Dump, o.DumpStages = a.err, f.dump
+	}
 	return o, nil
 }
 
@@ -189,9 +216,9 @@ func (a *app) load(object string, f *objectFlags) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	coll, err := rivet.NewCollectionWithOptions(spec, opts)
+	coll, err := a.collection(object, spec, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", object, err)
+		return nil, err
 	}
 	for _, set := range sets {
 		if err := wire(coll, set); err != nil {
@@ -201,12 +228,27 @@ func (a *app) load(object string, f *objectFlags) (*loaded, error) {
 	}
 	l := &loaded{object: object, spec: spec, coll: coll, program: coll.Programs[name], name: name, opts: opts}
 	if coll.Engine() == rivet.EngineHart {
-		l.march = opts.March
-		if l.march == "" {
-			l.march = "rv64gc"
-		}
+		l.march = marchOf(opts)
+	} else if len(f.dump) > 0 {
+		a.note("--dump shows nothing: the %v engine does not compile", coll.Engine())
 	}
 	return l, nil
+}
+
+// collection loads a parsed object.
+func (a *app) collection(object string, spec *ebpf.CollectionSpec, opts rivet.CollectionOptions) (*rivet.Collection, error) {
+	coll, err := rivet.NewCollectionWithOptions(spec, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", object, err)
+	}
+	return coll, nil
+}
+
+func marchOf(o rivet.CollectionOptions) string {
+	if o.March == "" {
+		return hartrun.DefaultMarch
+	}
+	return o.March
 }
 
 func wire(coll *rivet.Collection, set slotSetting) error {
@@ -228,12 +270,16 @@ func wire(coll *rivet.Collection, set slotSetting) error {
 	return nil
 }
 
+func noProgram(name string, spec *ebpf.CollectionSpec) error {
+	return usagef("--program %s: no such program in the object; it has %s", name, names(spec.Programs))
+}
+
 // choose names the program to enter: the one that is asked for, the only one,
 // or the only one that no program array holds.
 func (a *app) choose(spec *ebpf.CollectionSpec, asked string, sets []slotSetting) (string, error) {
 	if asked != "" {
 		if spec.Programs[asked] == nil {
-			return "", usagef("--program %s: no such program in the object; it has %s", asked, names(spec.Programs))
+			return "", noProgram(asked, spec)
 		}
 		return asked, nil
 	}
