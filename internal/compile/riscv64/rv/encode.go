@@ -1,11 +1,16 @@
 // Package rv writes RV64 machine code: it packs instructions, finds their
 // 16-bit forms, materialises constants and prints code.
 //
-// It has three layers. Packers ([R], [I], [S], [B], [U], [J], [A]) place
-// operands in a format and cost a table look-up; they are what a code
-// generator calls, and an operand that does not fit is a bug of the caller.
-// [Encode] does the same for operands of unknown origin and reports what is
-// wrong with them. Only [Compress] and [LoadImm] choose between encodings.
+// It has three layers. The rows (rows.go) are all that is known of an
+// instruction: name, format, bits, extension. The packers [R], [I], [S], [B],
+// [U], [J] and [A] place operands in a format, a table look-up and a range
+// check; a code generator calls them, and an operand that does not fit is its
+// bug. [Encode] does the same for operands of unknown origin and reports what
+// is wrong with them. Only [Compress] and [LoadImm] choose between encodings.
+//
+// The packers do not check that the target has an instruction's extension, nor
+// that an instruction has their format: the code generator knows the one from
+// its [Ext], and the other is a constant in its source.
 //
 // References are to the RISC-V unprivileged ISA manual, version 20240411.
 package rv

@@ -120,7 +120,7 @@ func listing(code []byte) string {
 // constant, read from memory.
 func TestLoadImmValue(t *testing.T) {
 	mc, lld, qemu := testenv.NeedTool(t, "llvm-mc-19"), testenv.NeedTool(t, "ld.lld-19"), testenv.NeedTool(t, "qemu-riscv64-static")
-	vs := constants(20000)
+	vs := constants(6000)
 	var src strings.Builder
 	src.WriteString(".globl _start\n_start:\nla s0, table\nli s2, 0\n")
 	var table strings.Builder
