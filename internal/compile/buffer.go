@@ -1,6 +1,9 @@
 package compile
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Buffer collects the code of an image as a target emits it: fixed bytes, with
 // jumps between them whose size is not known yet.
@@ -43,6 +46,17 @@ type mark struct {
 
 // Label is a place that jumps go to.
 type Label int32
+
+// reset empties the buffer, keeps its memory, and makes room for the code of
+// about n BPF instructions.
+func (b *Buffer) reset(n int) {
+	b.raw = slices.Grow(b.raw[:0], 5*n)
+	b.lines = slices.Grow(b.lines[:0], n+n/8)
+	b.jumps = slices.Grow(b.jumps[:0], n/2)
+	b.labels = slices.Grow(b.labels[:0], n/2)
+	b.sites = slices.Grow(b.sites[:0], n/4)
+	b.marks = b.marks[:0]
+}
 
 // Emit16 appends a 16-bit instruction.
 func (b *Buffer) Emit16(w uint16) { b.raw = binary.LittleEndian.AppendUint16(b.raw, w) }

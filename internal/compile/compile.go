@@ -6,6 +6,7 @@ package compile
 import (
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
@@ -84,12 +85,19 @@ type Unit struct {
 
 // Compile compiles all functions of a module.
 func Compile(mod *bpf.Module, t Target, opts *Options) (*Image, error) {
-	b := &Buffer{}
+	c := idle.Get().(*compiler)
+	defer idle.Put(c)
+	b := &c.buffer
+	insns := 0
+	for _, f := range mod.Funcs {
+		insns += len(f.Insns)
+	}
+	b.reset(insns)
 	w := newWorld(mod, opts)
 	w.bodies = b.NewLabels(len(mod.Funcs))
 	w.Return, w.Fault = b.NewLabel(), b.NewLabel()
 	t.Prelude(w, b)
-	units, err := lowerAll(w, t, b)
+	units, err := c.lowerAll(w, t)
 	if err != nil {
 		return nil, err
 	}
@@ -108,18 +116,27 @@ func Compile(mod *bpf.Module, t Target, opts *Options) (*Image, error) {
 // funcLabels are a function's labels besides its body.
 type funcLabels struct{ entry, exit, end Label }
 
-func lowerAll(w *World, t Target, b *Buffer) ([]funcLabels, error) {
-	builder := ir.NewBuilder(&ir.Env{Module: w.Module, MapValue: w.MapValue, HelperArgs: w.HelperArgs})
-	var prover prove.Prover
+// compiler is memory that one compilation leaves to the next.
+type compiler struct {
+	builder ir.Builder
+	prover  prove.Prover
+	buffer  Buffer
+}
+
+var idle = sync.Pool{New: func() any { return new(compiler) }}
+
+func (c *compiler) lowerAll(w *World, t Target) ([]funcLabels, error) {
+	b := &c.buffer
+	env := &ir.Env{Module: w.Module, MapValue: w.MapValue, HelperArgs: w.HelperArgs}
 	units := make([]funcLabels, len(w.Module.Funcs))
 	for i, src := range w.Module.Funcs {
 		l := &units[i]
 		l.entry, l.exit, l.end = b.NewLabel(), b.NewLabel(), b.NewLabel()
-		f := builder.Build(src)
+		f := c.builder.Build(env, src)
 		if w.DumpStages["ir"] {
 			fmt.Fprintf(w.Dump, "%s\n", f)
 		}
-		u := &Unit{World: w, Func: f, Facts: prover.Prove(f, w.Module), Entry: l.entry, Exit: l.exit}
+		u := &Unit{World: w, Func: f, Facts: c.prover.Prove(f, w.Module), Entry: l.entry, Exit: l.exit}
 		if err := t.Lower(u, b); err != nil {
 			return nil, fmt.Errorf("function %s: %w", src.Name, err)
 		}

@@ -55,6 +55,7 @@ func (g *Graph) split(insns []bpf.Insn) {
 	g.at = grow(g.at, len(insns)+1)
 	clear(g.at)
 	g.at[0] = 1
+	starts := 1
 	for pc := range insns {
 		in := &insns[pc]
 		jumps, falls := ends(in)
@@ -63,7 +64,11 @@ func (g *Graph) split(insns []bpf.Insn) {
 		}
 		if jumps || !falls {
 			g.at[pc+1] = 1
+			starts += 2 // at most
 		}
+	}
+	if cap(g.Blocks) < starts {
+		g.Blocks = make([]Block, 0, starts)
 	}
 	g.Blocks = g.Blocks[:0]
 	for pc := range insns {

@@ -30,7 +30,7 @@ func (e *Env) NumArgs(in *bpf.Insn) int {
 
 // Builder turns functions into SSA form. Its memory is used again from one
 // function to the next, the built function's too: a function is valid until the
-// next call of Build.
+// next call of Build. The zero Builder is ready to use.
 type Builder struct {
 	env   *Env
 	graph flow.Graph
@@ -48,12 +48,9 @@ type Builder struct {
 	pc    int32
 }
 
-// NewBuilder returns a builder for the functions of env's module.
-func NewBuilder(env *Env) *Builder { return &Builder{env: env} }
-
 // Build returns the SSA form of a function.
-func (b *Builder) Build(src *bpf.Func) *Func {
-	b.src, b.insns = src, src.Insns
+func (b *Builder) Build(env *Env, src *bpf.Func) *Func {
+	b.env, b.src, b.insns = env, src, src.Insns
 	b.graph.Analyze(b.insns)
 	b.live.Analyze(b.insns, &b.graph, b.env)
 	b.reset()

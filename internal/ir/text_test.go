@@ -110,7 +110,7 @@ func TestVerifyLinear(t *testing.T) {
 			bpf.Insn{Op: bpf.ClassALU64 | bpf.ALUAdd, Imm: 1})
 	}
 	f.Insns = append(f.Insns, bpf.Insn{Op: bpf.OpExit})
-	fn := ir.NewBuilder(&ir.Env{Module: m}).Build(f)
+	fn := new(ir.Builder).Build(&ir.Env{Module: m}, f)
 	start := time.Now()
 	if err := ir.Verify(fn); err != nil {
 		t.Fatal(err)
@@ -146,9 +146,10 @@ func TestObjects(t *testing.T) {
 	funcs := 0
 	for _, name := range append(files, more...) {
 		m := sectionFuncs(t, name)
-		b := ir.NewBuilder(&ir.Env{Module: m, MapValue: func(int) uint64 { return 0x1000_0000 }})
+		var b ir.Builder
+		env := &ir.Env{Module: m, MapValue: func(int) uint64 { return 0x1000_0000 }}
 		for _, fn := range m.Funcs {
-			f := b.Build(fn)
+			f := b.Build(env, fn)
 			if err := ir.Verify(f); err != nil {
 				t.Errorf("%s: %v\n%s", name, err, f)
 				continue

@@ -2,6 +2,8 @@ package riscv64
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/compile"
@@ -44,11 +46,15 @@ const (
 	stubDivZero
 )
 
+var idle = sync.Pool{New: func() any { return new(lower) }}
+
 // Lower implements compile.Target.
 func (t *Target) Lower(u *compile.Unit, b *compile.Buffer) error {
-	l := &t.lower
+	l := idle.Get().(*lower)
+	defer idle.Put(l)
+	l.ext, l.compress = t.ext, t.ext.Has(rv.ExtC)
 	l.b, l.u, l.f = b, u, u.Func
-	l.stubs = l.stubs[:0]
+	l.stubs = slices.Grow(l.stubs[:0], len(u.Func.Instrs)/8)
 	l.countUses()
 	l.findUpper()
 	l.planFrame()

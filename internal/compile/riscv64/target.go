@@ -50,10 +50,9 @@ const (
 	jumpFault  // links RegFaultPC
 )
 
-// Target implements compile.Target.
+// Target implements compile.Target. It is safe for concurrent use.
 type Target struct {
 	ext   rv.Ext
-	lower lower
 	forms [5][]compile.Form
 }
 
@@ -64,8 +63,6 @@ func New(march string) (*Target, error) {
 		return nil, err
 	}
 	t := &Target{ext: ext}
-	t.lower.ext = ext
-	t.lower.compress = ext.Has(rv.ExtC)
 	t.initForms()
 	return t, nil
 }
