@@ -183,6 +183,9 @@ func (m *Map) Update(key, value any, flags ebpf.MapUpdateFlags) error {
 	if err := m.writable(); err != nil {
 		return wrapError("update", err)
 	}
+	if flags&ebpf.UpdateLock != 0 { // bpf_map_check_op_flags: no value holds a bpf_spin_lock
+		return wrapError("update", rmaps.EINVAL)
+	}
 	if err := m.put(key, value, uint64(flags)); err != nil {
 		return wrapError("update", err)
 	}
@@ -274,8 +277,12 @@ func (m *Map) NextKeyBytes(key any) ([]byte, error) {
 	return next, nil
 }
 
-// Freeze makes the map read-only for users. Programs may still write to it.
+// Freeze makes the map read-only for users. Programs may still write to it. A
+// map that users could not write anyway (BPF_F_RDONLY) is refused ([syscall.EPERM]).
 func (m *Map) Freeze() error {
+	if m.Flags()&rmaps.FRdonly != 0 {
+		return wrapError("freeze", rmaps.EPERM)
+	}
 	m.frozen.Store(true)
 	return nil
 }

@@ -300,7 +300,7 @@ func TestHelpersOfTheWorld(t *testing.T) {
 		}
 		// update is -errno of an update times 100 plus that of a delete, which arrays refuse with EINVAL (22).
 		for _, test := range []struct{ key, flags, want uint32 }{{1, 0, 22}, {1, 2, 22}, {1, 1, 1722}, {4, 0, 722}, {1, 3, 2222}, {1, 4, 2222}} {
-			ctx := binary.LittleEndian.AppendUint32(make([]byte, 12), test.flags)
+			ctx := binary.LittleEndian.AppendUint32(make([]byte, 12), test.flags+1)
 			ctx = binary.LittleEndian.AppendUint32(ctx, test.key)
 			if ret := run(t, c, "update", &rivet.RunOptions{Context: ctx}); ret != test.want {
 				t.Errorf("update of key %d, flags %d: %d, want %d", test.key, test.flags, ret, test.want)

@@ -54,6 +54,7 @@ func skbPrepare(ctx, user []byte, p *Packet) error {
 	preset(ctx, skbPktType, packetType(p.Bytes))
 	preset(ctx, skbProtocol, uint32(bits.ReverseBytes16(protocol(p.Bytes))))
 	preset(ctx, skbIfindex, loopbackDevice)
+	// BPF_PROG_TEST_RUN does this for callers who give a context; tc does it always.
 	preset(ctx, skbWireLen, uint32(len(p.Bytes)))
 	le.PutUint32(ctx[skbLen:], uint32(len(p.Bytes)))
 	le.PutUint32(ctx[skbData:], uint32(p.Data()))
@@ -80,6 +81,8 @@ const ethHeader = 14
 
 // packetType is eth_skb_pkt_type for a device whose address is all zeros, which
 // the loopback device's is: PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3.
+// (That device has no broadcast address either, so that BPF_PROG_TEST_RUN gives
+// MULTICAST where every other device, and this, gives BROADCAST.)
 func packetType(b []byte) uint32 {
 	if len(b) < ethHeader {
 		return 0

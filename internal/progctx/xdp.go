@@ -44,9 +44,7 @@ func xdpMeta(user []byte, n int) (int, error) {
 
 func xdpPrepare(ctx, user []byte, p *Packet) error {
 	copy(ctx, user)
-	if len(user) < xdpIngress+4 {
-		le.PutUint32(ctx[xdpIngress:], loopbackDevice)
-	}
+	preset(ctx, xdpIngress, loopbackDevice)
 	le.PutUint32(ctx[xdpData:], uint32(p.Data()))
 	le.PutUint32(ctx[xdpDataEnd:], uint32(p.End()))
 	le.PutUint32(ctx[xdpDataMeta:], uint32(p.Start))

@@ -138,7 +138,7 @@ SEC("xdp") int update(struct xdp_md *ctx)
 	__u32 k = ctx->rx_queue_index;
 	__u64 v = 77;
 
-	return -bpf_map_update_elem(&counts, &k, &v, ctx->ingress_ifindex) * 100 - bpf_map_delete_elem(&counts, &k);
+	return -bpf_map_update_elem(&counts, &k, &v, ctx->ingress_ifindex - 1) * 100 - bpf_map_delete_elem(&counts, &k);
 }
 
 SEC("xdp") int spin(struct xdp_md *ctx)
