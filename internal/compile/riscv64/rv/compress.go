@@ -1,6 +1,6 @@
 package rv
 
-// Major opcodes, bits 6:0 of a 32-bit instruction (ISA manual, table 70).
+// Major opcodes, bits 6:0 of a 32-bit instruction (ISA manual, RV32/64G instruction set listings).
 const (
 	majorLoad   = 0x03
 	majorOpImm  = 0x13

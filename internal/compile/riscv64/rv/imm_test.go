@@ -52,7 +52,7 @@ func constants(n int) []int64 {
 	return vs
 }
 
-// mattrs are the targets of the tests: ours, and llvm-mc's and QEMU's words for them.
+// immTargets are the targets of the tests, and what llvm-mc calls them.
 var immTargets = []struct {
 	ext   Ext
 	mattr string

@@ -25,7 +25,7 @@ const ExtAll = ExtC | ExtZba | ExtZbb | ExtZbs | ExtZicond | ExtZacas
 // Has reports whether every extension of want is in e.
 func (e Ext) Has(want Ext) bool { return e&want == want }
 
-// extNames are in the order of a canonical string (ISA manual, chapter 36): Z
+// extNames are in the order of a canonical string (ISA manual, ISA extension naming conventions): Z
 // extensions by the single letter that their second letter is closest to, i
 // before a before b, and then by name.
 var extNames = []struct {
