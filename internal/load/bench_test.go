@@ -1,8 +1,13 @@
 package load
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
 )
@@ -62,6 +67,24 @@ func BenchmarkRawInsns(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
 				if _, err := RawInsns(code); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/insn")
+		})
+	}
+}
+
+func BenchmarkCollection(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		insns, err := asm.AppendInstructions(nil, bytes.NewReader(encode(program(n))), binary.LittleEndian, "linux")
+		if err != nil {
+			b.Fatal(err)
+		}
+		spec := &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"p": {Type: ebpf.XDP, Instructions: insns}}}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := Collection(spec); err != nil {
 					b.Fatal(err)
 				}
 			}

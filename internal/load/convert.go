@@ -22,6 +22,9 @@ type converter struct {
 	starts  []label // where functions start, as far as symbols tell, for errors
 }
 
+// noMetadata is what an instruction has that is nothing but its fields.
+var noMetadata asm.Metadata
+
 // label is an instruction that names the symbol it goes to.
 type label struct {
 	slot int
@@ -34,8 +37,10 @@ func (c *collection) convert(u *unit, insns asm.Instructions) error {
 	u.insns = make([]bpf.Insn, 0, len(insns)+len(insns)/16)
 	for i := range insns {
 		in := &insns[i]
-		if name := in.Symbol(); name != "" && called[name] || i == 0 {
-			v.starts = append(v.starts, label{len(u.insns), cmp.Or(name, u.name)})
+		if i == 0 || in.Metadata != noMetadata {
+			if name := in.Symbol(); name != "" && called[name] || i == 0 {
+				v.starts = append(v.starts, label{len(u.insns), cmp.Or(name, u.name)})
+			}
 		}
 		if err := v.insn(in); err != nil {
 			lo, hi, _ := fields(in)
@@ -57,7 +62,7 @@ func (c *collection) convert(u *unit, insns asm.Instructions) error {
 func calledNames(insns asm.Instructions) map[string]bool {
 	names := map[string]bool{}
 	for i := range insns {
-		if in := &insns[i]; in.IsFunctionReference() {
+		if in := &insns[i]; in.Metadata != noMetadata && in.IsFunctionReference() {
 			if ref := in.Reference(); ref != "" {
 				names[ref] = true
 			}
@@ -84,6 +89,13 @@ func (v *converter) fail(slot int, lo, hi bpf.Insn, err error) error {
 
 func (v *converter) insn(in *asm.Instruction) error {
 	slot := len(v.u.insns)
+	if in.Metadata == noMetadata && !in.OpCode.IsDWordLoad() && in.OpCode.Class() != asm.JumpClass {
+		lo, _, err := fields(in)
+		if err == nil {
+			v.u.insns = append(v.u.insns, lo)
+		}
+		return err
+	}
 	if name := in.Symbol(); name != "" {
 		if _, twice := v.symbols[name]; twice {
 			return fmt.Errorf("symbol %q is defined twice", name)

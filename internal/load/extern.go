@@ -23,6 +23,9 @@ const (
 	ksymsSection   = ".ksyms"
 )
 
+// maxKconfig bounds .kconfig, whose size a file makes up.
+const maxKconfig = 1 << 20
+
 // externs are the object's references to what its environment provides:
 // functions and variables of the kernel, and its configuration.
 type externs struct {
@@ -60,7 +63,7 @@ func (e *externs) haveKfunc(name string) bool {
 // kconfigMap returns the map that holds the configuration, as cilium/ebpf makes
 // it when it loads a program; nil when the object asks for none.
 func (e *externs) kconfigMap() *ebpf.MapSpec {
-	if e.kconfig == nil {
+	if e.kconfig == nil || e.kconfig.Size > maxKconfig {
 		return nil
 	}
 	const readOnlyForPrograms = 1 << 7 // BPF_F_RDONLY_PROG
@@ -99,9 +102,14 @@ func (v *converter) kconfig(in *asm.Instruction, lo, hi *bpf.Insn) error {
 		return fmt.Errorf("map reference without a name")
 	}
 	off := uint32(meta.FieldByName("Offset").Uint())
-	i := v.c.info.MapIndex[kconfigSection]
-	if err := v.c.extern.setKconfig(v.c.info.MapSpecs[i], off); err != nil {
-		return err
+	i, ok := v.c.info.MapIndex[kconfigSection]
+	if !ok {
+		return fmt.Errorf("section %s is larger than %d bytes", kconfigSection, maxKconfig)
+	}
+	if _, own := v.c.spec.Maps[kconfigSection]; !own { // else its values are the caller's business
+		if err := v.c.extern.setKconfig(v.c.info.MapSpecs[i], off); err != nil {
+			return err
+		}
 	}
 	lo.Imm, hi.Imm = int32(i), int32(off)
 	return nil

@@ -5,6 +5,7 @@
 package load
 
 import (
+	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 
+	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 )
 
@@ -57,6 +59,16 @@ type Info struct {
 // library panic gives an error.
 func ELF(r io.ReaderAt) (spec *ebpf.CollectionSpec, err error) {
 	defer recovered("parse ELF", &err)
+	f, err := elf.NewFile(r)
+	if err != nil {
+		return nil, fmt.Errorf("parse ELF: %w", err)
+	}
+	for _, s := range f.Sections {
+		// The library allocates such a section whole, though the file need not hold it.
+		if s.Type == elf.SHT_NOBITS && s.Size > arena.MaxSize {
+			return nil, fmt.Errorf("section %q has %d bytes: guest memory is at most %d", s.Name, s.Size, arena.MaxSize)
+		}
+	}
 	return ebpf.LoadCollectionSpecFromReader(r)
 }
 
