@@ -35,6 +35,7 @@ type Event struct {
 	Text   string  `json:"text,omitempty"`   // source text of the line
 	Insn   int     `json:"insn"`             // BPF instruction, as a slot number of Function
 	Target string  `json:"target,omitempty"` // function called, tail-called or returned from
+	Enters string  `json:"enters,omitempty"` // program that a tail call enters
 	Helper string  `json:"helper,omitempty"` // helper or kfunc that was called
 	Map    string  `json:"map,omitempty"`    // program array of a tail call
 	Index  *uint32 `json:"index,omitempty"`  // and the slot asked for
@@ -110,7 +111,7 @@ func (r *Recorder) Record(e *engine.Event) {
 	case engine.EventCall:
 		ev.Target = r.funcName(e.Target)
 	case engine.EventTailCall, engine.EventTailCallMissed:
-		ev.Target = r.funcName(e.Target)
+		ev.Target, ev.Enters = r.funcName(e.Target), r.byFunc[e.Target]
 		index := e.Index
 		ev.Index = &index
 		if e.Map >= 0 && e.Map < len(r.mod.Maps) {

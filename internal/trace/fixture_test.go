@@ -32,7 +32,7 @@ func mixed(scheme engine.Scheme) *Run {
 	for _, e := range []engine.Event{
 		{Kind: engine.EventEntry, Func: 0, CountBefore: 33, Count: 33, Home: home},
 		{Kind: engine.EventTailCall, Func: 0, Insn: 3, Target: 1, CountBefore: 33, Count: 32, Home: home},
-		{Kind: engine.EventCall, Func: 1, Insn: 2, Target: 2, CountBefore: 32, Count: 32, Home: frame},
+		{Kind: engine.EventCall, Func: 1, Insn: 2, Target: 2, CountBefore: 32, Count: 32, Home: home},
 		{Kind: engine.EventTailCall, Func: 2, Insn: 4, Target: 3, Depth: 1, CountBefore: 32, Count: 31, Home: home, Index: 1},
 		{Kind: engine.EventHelper, Func: 3, Insn: 1, Depth: 1, HelperID: 8, CountBefore: 31, Count: 31, Home: home},
 		{Kind: engine.EventReturn, Func: 1, Insn: 2, Target: 3, CountBefore: back, Count: back, Home: frame, R0: 31},

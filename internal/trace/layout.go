@@ -95,11 +95,10 @@ type layouter struct {
 	x      float64
 	open   []*bar
 	colors map[string]int
-	events []Event
 }
 
 func layout(run *Run) *picture {
-	l := &layouter{p: &picture{}, x: left, colors: map[string]int{}, events: run.Events}
+	l := &layouter{p: &picture{}, x: left, colors: map[string]int{}}
 	for i := range run.Events {
 		l.place(i, &run.Events[i])
 		l.p.Steps = append(l.p.Steps, step{l.x, run.Events[i].Count, i, run.Events[i].counted})
@@ -168,11 +167,7 @@ func (l *layouter) tailCall(i int, e *Event) {
 		Label: countLabel(e), LabelX: l.x + w/2, LabelY: y - 39, Note: e.slot(), NoteX: l.x + w/2, NoteY: y + barHeight/2 - 3,
 		Line: lineOf(e), LineX: l.x + w/2, LineY: y + barHeight/2 + 13, LineAnchor: "middle"})
 	l.x += w
-	program := e.Program
-	if i+1 < len(l.events) { // the next event runs in the frame that was made
-		program = l.events[i+1].Program
-	}
-	l.start(e.Target, program, e.Depth, i, e)
+	l.start(e.Target, e.Enters, e.Depth, i, e)
 }
 
 func (l *layouter) ret(i int, e *Event) {
@@ -292,9 +287,6 @@ func (l *layouter) wait(i int, e *Event) {
 		return
 	}
 	s := segment{X0: l.x, Waiting: true, Event: i}
-	if e.Home == "frame slot" {
-		s.Keeps = fmt.Sprintf("%d kept in its frame slot", e.CountBefore)
-	}
 	b.Segments[len(b.Segments)-1].X1 = l.x
 	b.Segments = append(b.Segments, s)
 }
@@ -307,7 +299,11 @@ func (l *layouter) resume(i int, e *Event) {
 		return
 	}
 	b.last = e.Count
-	b.Segments[len(b.Segments)-1].X1 = l.x
+	waited := &b.Segments[len(b.Segments)-1]
+	waited.X1 = l.x
+	if waited.Waiting && e.Home == "frame slot" { // where it comes from now is where it was
+		waited.Keeps = fmt.Sprintf("%d kept in its frame slot", e.Count)
+	}
 	s := segment{X0: l.x, Event: i, Count: countOf(e), Home: e.Home}
 	b.Segments = append(b.Segments, s)
 	l.x += max(chars(b.Func)*nameGlyph, living(&s)) + 2*barPad
