@@ -385,6 +385,7 @@ func TestConvert(t *testing.T) {
 		{"helper", asm.FnKtimeGetNs.Call(), bpf.Insn{Op: 0x85, Imm: 5}, ""},
 		{"unsigned immediate", asm.Instruction{OpCode: 0xb7, Constant: 0xffffffff}, bpf.Insn{Op: 0xb7, Imm: -1}, ""},
 		{"addr_space_cast", castTo, bpf.Insn{}, "insn 0 [bf 21 01 00 00 00 00 00]: addr_space_cast is not supported"},
+		{"symbol of inline assembly", asm.LoadImm(asm.R1, 77, asm.DWord).WithReference("MY_CONST"), bpf.Insn{Op: 0x18, Dst: 1, Imm: 77}, ""},
 		{"offset twice", twice, bpf.Insn{}, "offset is 1, must be 0"},
 		{"wide immediate", wide, bpf.Insn{}, "immediate 0x200000000 does not fit 32 bits"},
 		{"invalid opcode", asm.Instruction{OpCode: asm.InvalidOpCode}, bpf.Insn{}, "unknown operation"},

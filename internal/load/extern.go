@@ -88,8 +88,8 @@ func (v *converter) externAddress(in *asm.Instruction, name string, lo, hi *bpf.
 		if value, ok = e.opts.Ksyms[name]; !ok && !weak(in) {
 			return fmt.Errorf("address of kernel variable %q: it is unknown and not declared __weak", name)
 		}
-	default:
-		return fmt.Errorf("address of %q, which is no map, function, kfunc or variable of this object", name)
+	default: // a symbol of inline assembly, whose value the caller has put into the constant
+		return nil
 	}
 	lo.Imm, hi.Imm = int32(value), int32(value>>32)
 	return nil

@@ -26,6 +26,9 @@ func (e *externs) kconfigValue(name string) (string, error) {
 		}
 		return kernelVersion(string(release)), nil
 	}
+	if name == "LINUX_HAS_SYSCALL_WRAPPER" || name == "LINUX_HAS_BPF_COOKIE" {
+		return "1", nil // libbpf's own variables: what current kernels have
+	}
 	config, err := hostConfig()
 	if err != nil {
 		return "", fmt.Errorf("kconfig variable %s: set it, the host does not tell: %w", name, err)
