@@ -20,6 +20,9 @@ var (
 	page = template.Must(template.New("page").Parse(pageTmpl))
 )
 
+// colors is how many colors the style sheet has for functions.
+const colors = 8
+
 type pageData struct {
 	*Run
 	Title     string
@@ -78,8 +81,10 @@ func WriteHTML(w io.Writer, run *Run) error {
 	for i, r := range p.Rows {
 		d.Rows = append(d.Rows, pageRow{i, r.Y + barHeight/2})
 	}
-	for i, f := range p.Funcs {
-		d.Functions = append(d.Functions, pageFunc{f, i % 8})
+	if len(p.Funcs) <= colors { // with more of them, a color says little; the names stand on the bars
+		for i, f := range p.Funcs {
+			d.Functions = append(d.Functions, pageFunc{f, i})
+		}
 	}
 	for _, s := range p.Steps {
 		d.Steps = append(d.Steps, float64(int(s.X)))

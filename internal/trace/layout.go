@@ -157,7 +157,7 @@ func (l *layouter) call(i int, e *Event) {
 }
 
 func (l *layouter) tailCall(i int, e *Event) {
-	w := max(104, chars(e.slot())*smallGlyph+26, chars(countLabel(e))*glyph+chipPad+24)
+	w := max(104, chars(e.slot())*smallGlyph+26, chars(lineOf(e))*smallGlyph+26, chars(countLabel(e))*glyph+chipPad+24)
 	y := barY(e.Depth)
 	if b := l.top(e.Depth); b != nil {
 		b.Torn = true
@@ -338,6 +338,9 @@ func (l *layouter) edge(e *edge) { l.p.Edges = append(l.p.Edges, e) }
 func lineOf(e *Event) string {
 	if e.Line == 0 {
 		return ""
+	}
+	if strings.HasSuffix(e.File, ".h") { // not in the file that the reader has open
+		return e.source()
 	}
 	return fmt.Sprintf("line %d", e.Line)
 }

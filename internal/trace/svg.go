@@ -62,7 +62,7 @@ func (s *svgWriter) tip(i int) {
 
 func (s *svgWriter) bar(b *bar) {
 	y := barY(b.Depth)
-	s.f(`<g class="bar c%d" data-e="%d">`, b.Color%8, b.Born)
+	s.f(`<g class="bar c%d" data-e="%d">`, b.Color%colors, b.Born)
 	s.f(`<path class="frame" d="%s"/>`, barPath(b, y))
 	for i := range b.Segments {
 		g := &b.Segments[i]
@@ -234,7 +234,7 @@ func (p *picture) overview() string {
 	for _, b := range p.Bars {
 		for _, g := range b.Segments {
 			if !g.Waiting {
-				s.f(`<rect class="band c%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, b.Color%8, g.X0, top+h, g.X1-g.X0, band)
+				s.f(`<rect class="band c%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, b.Color%colors, g.X0, top+h, g.X1-g.X0, band)
 			}
 		}
 	}
