@@ -3,6 +3,10 @@ package enginetest
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rivetbpf/rivet/internal/engine"
 )
 
 const testdata = "../../testdata/insn/*.data"
@@ -18,7 +22,7 @@ func TestInsn(t *testing.T) {
 			t.Parallel()
 			runs := 0
 			for _, c := range cases {
-				if err := c.Check(v); err != nil {
+				if err := c.Check(v, nil); err != nil {
 					t.Errorf("%s: %v", c.Name, err)
 				}
 				runs += len(c.Runs)
@@ -27,6 +31,47 @@ func TestInsn(t *testing.T) {
 		})
 	}
 }
+
+// TestTraces compares the events that engines report. Where the count lives is
+// each engine's own business.
+func TestTraces(t *testing.T) {
+	cases, err := Load(testdata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, c := range cases {
+		if len(c.Runs) > 1 {
+			continue // tables: an entry and an exit
+		}
+		var first [2][]engine.Event // by scheme
+		for _, v := range Variants() {
+			var events []engine.Event
+			err := c.Check(v, func(e *engine.Event) {
+				ev := *e
+				ev.Home = ""
+				if len(events) < maxEvents {
+					events = append(events, ev)
+				}
+			})
+			if err != nil {
+				t.Errorf("%s on %v, traced: %v", c.Name, v, err)
+				continue
+			}
+			total += len(events)
+			s := v.Config.Scheme
+			if first[s] == nil {
+				first[s] = events
+			} else if d := cmp.Diff(first[s], events); d != "" {
+				t.Errorf("%s: %v differs from the interpreter:\n%s", c.Name, v, d)
+			}
+		}
+	}
+	t.Logf("%d events", total)
+}
+
+// maxEvents of a run are compared: some runs tail-call until their fuel is spent.
+const maxEvents = 2000
 
 func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{

@@ -53,8 +53,9 @@ const (
 	redZone   = 64
 )
 
-// Check runs a case on a variant and returns what went wrong.
-func (c *Case) Check(v Variant) error {
+// Check runs a case on a variant and returns what went wrong. Unless trace is
+// nil, it gets the events of the runs.
+func (c *Case) Check(v Variant, trace func(*engine.Event)) error {
 	u, err := bpfasm.Assemble(c.Asm)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func (c *Case) Check(v Variant) error {
 	if err := fillSlots(u, mod, tables, e); err != nil {
 		return err
 	}
-	return c.runs(v, mod, ar, e)
+	return c.runs(v, mod, ar, e, trace)
 }
 
 func fillSlots(u *bpfasm.Unit, mod *bpf.Module, tables *engine.Tables, e engines.Engine) error {
@@ -103,7 +104,7 @@ func fillSlots(u *bpfasm.Unit, mod *bpf.Module, tables *engine.Tables, e engines
 	return nil
 }
 
-func (c *Case) runs(v Variant, mod *bpf.Module, ar *arena.Arena, e engines.Engine) error {
+func (c *Case) runs(v Variant, mod *bpf.Module, ar *arena.Arena, e engines.Engine, trace func(*engine.Event)) error {
 	mem, err := ar.Alloc(uint64(len(c.Mem)))
 	if err != nil {
 		return err
@@ -116,7 +117,7 @@ func (c *Case) runs(v Variant, mod *bpf.Module, ar *arena.Arena, e engines.Engin
 		b, _ := ar.Bytes(mem, uint64(len(c.Mem)))
 		copy(b, c.Mem)
 		req := engine.Request{Func: mod.Programs[0].Func, StackTop: stack + stackSize - redZone, Fuel: c.Fuel,
-			Gate: &conformance.Gate{Arena: ar}, Args: [5]uint64{mem, uint64(len(c.Mem))}}
+			Gate: &conformance.Gate{Arena: ar}, Trace: trace, Args: [5]uint64{mem, uint64(len(c.Mem))}}
 		if r.Args != nil {
 			copy(req.Args[:], r.Args)
 		}

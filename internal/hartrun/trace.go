@@ -46,6 +46,7 @@ type tracer struct {
 	frames []traceFrame
 	helpAt compile.Mark // of the helper call in progress
 	left   int          // function that the last return came from
+	exited bool
 }
 
 type traceFrame struct {
@@ -125,7 +126,9 @@ func (t *tracer) at(pc uint32) error {
 		case compile.MarkHelper:
 			t.helpAt = m
 		case compile.MarkExit:
-			if len(t.frames) == 1 {
+			// The epilogue that several exits share begins at the last one's mark.
+			if len(t.frames) == 1 && !t.exited {
+				t.exited = true
 				ev.Kind, ev.R0 = engine.EventExit, t.h.X[rv.A5]
 				t.event(ev)
 			}
@@ -169,6 +172,9 @@ func (t *tracer) tailCall(m *compile.Mark, ev engine.Event) {
 		return
 	}
 	ev.Reason = engine.MissReason(t.e.mod.Maps[ev.Map].Name, slots, ev.Index, ev.CountBefore)
+	if ev.Reason == "" && t.e.scheme == engine.Propagated && int64(t.h.X[riscv64.RegFuel]) <= 0 {
+		return // it would be taken, but for the fuel
+	}
 	if ev.Reason == "" {
 		ev.Kind, ev.Target = engine.EventTailCall, t.e.functionAt(atomic.LoadUint64(&slots[ev.Index]))
 		ev.Count--

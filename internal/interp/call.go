@@ -38,8 +38,7 @@ func (m *machine) pop(r *[numRegs]uint64, count int) (fn *code, pc, left int) {
 
 // tailTarget resolves a tail call: R2 the program array, the low half of R3 the
 // index. It returns nil when the call falls through: the index is out of
-// range, the count is spent or the slot is empty, asked in the order in which
-// Linux asks.
+// range, the count is spent or the slot is empty.
 func (m *machine) tailTarget(fn *code, pc int, r *[numRegs]uint64, count int) (*code, error) {
 	i, ok := bpf.MapIndex(r[2])
 	if !ok || i >= len(m.e.mod.Maps) || m.e.mod.Maps[i].Type != bpf.MapTypeProgArray {
@@ -47,19 +46,12 @@ func (m *machine) tailTarget(fn *code, pc int, r *[numRegs]uint64, count int) (*
 	}
 	slots, _ := m.e.tables.Of(i)
 	index := uint32(r[3])
-	if uint64(index) >= uint64(len(slots)) {
-		m.traceMissed(fn, pc, r, count, func() string {
-			return fmt.Sprintf("index %d is out of range: %s has %d slots", index, m.e.mod.Maps[i].Name, len(slots))
-		})
-		return nil, nil
+	token := uint64(0)
+	if uint64(index) < uint64(len(slots)) && count > 0 {
+		token = atomic.LoadUint64(&slots[index])
 	}
-	if count == 0 {
-		m.traceMissed(fn, pc, r, count, func() string { return fmt.Sprintf("all %d tail calls are spent", bpf.MaxTailCalls) })
-		return nil, nil
-	}
-	token := atomic.LoadUint64(&slots[index])
 	if token == 0 {
-		m.traceMissed(fn, pc, r, count, func() string { return fmt.Sprintf("slot %d is empty", index) })
+		m.traceMissed(fn, pc, i, slots, index, count)
 		return nil, nil
 	}
 	if token > uint64(len(m.e.mod.Programs)) {
@@ -113,10 +105,10 @@ func (m *machine) traceTailCall(fn *code, pc int, r *[numRegs]uint64, count int,
 	}
 }
 
-func (m *machine) traceMissed(fn *code, pc int, r *[numRegs]uint64, count int, reason func() string) {
+func (m *machine) traceMissed(fn *code, pc, array int, slots []uint64, index uint32, count int) {
 	if m.req.Trace != nil {
-		i, _ := bpf.MapIndex(r[2])
 		m.trace(engine.Event{Kind: engine.EventTailCallMissed, Func: fn.index, Insn: pc, Target: -1,
-			CountBefore: count, Count: count, Index: uint32(r[3]), Map: i, Reason: reason()})
+			CountBefore: count, Count: count, Index: index, Map: array,
+			Reason: engine.MissReason(m.e.mod.Maps[array].Name, slots, index, count)})
 	}
 }
