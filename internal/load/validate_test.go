@@ -37,7 +37,7 @@ var ruleTests = []ruleTest{
 	{"legacy abs", "bf 6 1; 30 0 0 0 0; exit", "legacy packet access", ""},
 	{"legacy ind", "bf 6 1; 40 0 1 0 0; exit", "legacy packet access", ""},
 	{"may_goto", "e5 0 0 0 0; exit", "may_goto is not supported", "Linux has it"},
-	{"gotox", "0d 1; exit", "indirect jump (gotox)", ""},
+	{"gotox", "0d 1; exit", "indirect jump (gotox)", "Linux 6.19 has it"},
 
 	// Registers.
 	{"dst r11", "b7 11; exit", "there is no register r11", ""},
