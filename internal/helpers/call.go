@@ -74,17 +74,18 @@ func (r *Run) Helper(kind uint8, id int32, args *[5]uint64) (uint64, error) {
 	if h == nil {
 		return 0, fmt.Errorf("no %s", NameOf(r.World.Module, kind, id))
 	}
-	if r.depth == MaxNesting {
+	depth := r.depth
+	if depth == MaxNesting {
 		return 0, fmt.Errorf("%s: helpers and callbacks nest deeper than %d", h.Name, MaxNesting)
 	}
-	c := &r.calls[r.depth]
+	c := &r.calls[depth]
 	c.Run, c.Helper, c.Args = r, h, *args
 	if err := c.bind(); err != nil {
 		return 0, err
 	}
-	r.depth++
+	r.depth = depth + 1
 	r0, err := h.Fn(c)
-	r.depth--
+	r.depth = depth // also right when a panic further in was recovered in h.Fn
 	return r0, err
 }
 

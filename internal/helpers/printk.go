@@ -58,11 +58,12 @@ func (w *World) write(b []byte) error {
 }
 
 // format appends a message as bpf_bprintf_prepare and bstr_printf make it. What
-// they refuse is EINVAL: bytes that are not printable ASCII, unknown
-// conversions, more conversions than arguments.
+// they refuse is EINVAL: control characters, unknown conversions, more
+// conversions than arguments. Bytes beyond ASCII pass, which older
+// kernels refuse.
 func (c *Call) format(out, format []byte, args []uint64) ([]byte, error) {
 	for _, b := range format {
-		if (b < ' ' || b > '~') && (b < '\t' || b > '\r') {
+		if (b < ' ' || b == 0x7f) && (b < '\t' || b > '\r') {
 			return out, maps.EINVAL
 		}
 	}
