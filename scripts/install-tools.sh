@@ -10,10 +10,10 @@ declare -A package=(
 	[ld.lld-19]=lld-19
 	[qemu-riscv64-static]=qemu-user-static
 	[riscv64-linux-gnu-objdump]=binutils-riscv64-linux-gnu
+	[gcc]='gcc libc6-dev'
 )
 case ${1:-test} in
-test) ;;
-race) package[gcc]='gcc libc6-dev' ;;
+test | race) ;;
 objects) package[/usr/include/bpf/bpf_helpers.h]='libbpf-dev linux-libc-dev' ;;
 *)
 	echo "usage: $0 [test|race|objects]" >&2
