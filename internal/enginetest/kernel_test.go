@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -144,6 +145,11 @@ func kernelProgram(c *Case, mapFD int) (insns []bpf.Insn, ok bool) {
 // progLoad is BPF_PROG_LOAD of bare instructions; cilium/ebpf cannot carry all of them.
 func progLoad(insns []bpf.Insn) (fd int, log string, err error) {
 	code, license, buf := bpfasm.Bytes(insns), []byte("GPL\x00"), make([]byte, 1<<16)
+	var pin runtime.Pinner // the kernel gets addresses as numbers
+	defer pin.Unpin()
+	for _, b := range [][]byte{code, license, buf} {
+		pin.Pin(&b[0])
+	}
 	attr := struct {
 		progType, insnCnt    uint32
 		insns, license       uint64
@@ -165,6 +171,9 @@ func progLoad(insns []bpf.Insn) (fd int, log string, err error) {
 // testRun is BPF_PROG_TEST_RUN over a packet that no case looks at.
 func testRun(fd int) (ret uint32, err error) {
 	packet := make([]byte, 64)
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	pin.Pin(&packet[0])
 	attr := struct {
 		progFD, retval, sizeIn, sizeOut uint32
 		dataIn, dataOut                 uint64
