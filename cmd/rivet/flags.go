@@ -200,6 +200,11 @@ func (a *app) load(object string, f *objectFlags) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.loadWith(object, f, opts)
+}
+
+// loadWith is load with options that no flag gives.
+func (a *app) loadWith(object string, f *objectFlags, opts rivet.CollectionOptions) (*loaded, error) {
 	var sets []slotSetting
 	for _, s := range f.set {
 		set, err := parseSet(s)

@@ -62,13 +62,23 @@ func (p *printer) function(f *Func) {
 				label += "  (epilogue)"
 			}
 			p.line(p.paint(bold, label), label, b.Note, 52)
-		case KindStubs:
-			p.f("%s\n", p.paint(bold, "fault stubs:"))
+		case KindStubs: // behind the function's body
+			p.f("%s\n", p.paint(bold, stubsLabel(b.Code)))
 		default:
 			p.f("%s\n", p.paint(bold, b.Kind+":"))
 		}
 		p.code(b.Code)
 	}
+}
+
+// stubsLabel tells stubs that only fault from those that also hold code moved out of the way.
+func stubsLabel(code []Insn) string {
+	for _, in := range code {
+		if in.Note == "" || !strings.HasPrefix(in.Text, "jal") {
+			return "stubs:"
+		}
+	}
+	return "fault stubs:"
 }
 
 func (p *printer) code(list []Insn) {
