@@ -431,6 +431,8 @@ func TestWrongSpecs(t *testing.T) {
 	wantError(t, err, `program "p": its spec is nil`)
 	_, _, err = Collection(&ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"p": {}}})
 	wantError(t, err, `program "p": there are no instructions`)
+	_, _, err = Collection(&ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{"m": nil}})
+	wantError(t, err, `map "m": its spec is nil`)
 	if m, _, err := Collection(&ebpf.CollectionSpec{}); err != nil || len(m.Programs) != 0 {
 		t.Errorf("empty spec: %v, %v", m, err)
 	}

@@ -31,7 +31,8 @@ type label struct {
 	name string
 }
 
-func (c *collection) convert(u *unit, insns asm.Instructions) error {
+func (c *collection) convert(u *unit, insns asm.Instructions) (err error) {
+	defer recovered("convert", &err)
 	v := &converter{c: c, u: u, symbols: map[string]int{}}
 	called := calledNames(insns)
 	u.insns = make([]bpf.Insn, 0, len(insns)+len(insns)/16)

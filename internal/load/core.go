@@ -18,7 +18,8 @@ const PoisonHelper = btf.COREBadRelocationSentinel
 // relocate applies CO-RE relocations against target. Without a target the
 // object's own types are meant, whose values the compiler has put into the
 // instructions already.
-func relocate(insns asm.Instructions, local, target *btf.Spec) (asm.Instructions, error) {
+func relocate(insns asm.Instructions, local, target *btf.Spec) (_ asm.Instructions, err error) {
+	defer recovered("CO-RE", &err)
 	if target == nil {
 		return insns, nil
 	}

@@ -35,10 +35,11 @@ type externs struct {
 	kconfig *btf.Datasec
 }
 
-func newExterns(types *btf.Spec, opts Options) externs {
-	e := externs{opts: opts, kfuncs: map[string]bool{}, ksyms: map[string]bool{}}
+func newExterns(types *btf.Spec, opts Options) (e externs, err error) {
+	defer recovered("BTF", &err)
+	e = externs{opts: opts, kfuncs: map[string]bool{}, ksyms: map[string]bool{}}
 	if types == nil {
-		return e
+		return e, nil
 	}
 	var ds *btf.Datasec
 	if types.TypeByName(ksymsSection, &ds) == nil {
@@ -53,7 +54,7 @@ func newExterns(types *btf.Spec, opts Options) externs {
 	if types.TypeByName(kconfigSection, &ds) == nil {
 		e.kconfig = ds
 	}
-	return e
+	return e, nil
 }
 
 func (e *externs) haveKfunc(name string) bool {

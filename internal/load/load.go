@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"runtime/debug"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -78,15 +77,17 @@ func Collection(spec *ebpf.CollectionSpec) (*bpf.Module, *Info, error) {
 }
 
 // CollectionWithOptions is [Collection] with options.
-func CollectionWithOptions(spec *ebpf.CollectionSpec, opts Options) (m *bpf.Module, info *Info, err error) {
-	defer recovered("load collection", &err)
+func CollectionWithOptions(spec *ebpf.CollectionSpec, opts Options) (*bpf.Module, *Info, error) {
 	if spec == nil {
 		return nil, nil, errors.New("load collection: spec is nil")
 	}
 	if spec.ByteOrder != nil && spec.ByteOrder != binary.LittleEndian {
 		return nil, nil, fmt.Errorf("the object is %v: only little-endian BPF (clang --target=bpfel) can be run", spec.ByteOrder)
 	}
-	c := newCollection(spec, opts)
+	c, err := newCollection(spec, opts)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 		if err := c.load(name, spec.Programs[name]); err != nil {
 			err = &ProgramError{name, err}
@@ -103,7 +104,7 @@ func CollectionWithOptions(spec *ebpf.CollectionSpec, opts Options) (m *bpf.Modu
 // for, into an error.
 func recovered(what string, err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("%s: malformed input: %v\n%s", what, p, debug.Stack())
+		*err = fmt.Errorf("%s: malformed input: %v", what, p)
 	}
 }
 
@@ -118,31 +119,35 @@ type collection struct {
 	extern externs
 }
 
-func newCollection(spec *ebpf.CollectionSpec, opts Options) *collection {
-	c := &collection{spec: spec, opts: opts, kfuncs: map[string]int{}, info: &Info{
+func newCollection(spec *ebpf.CollectionSpec, opts Options) (c *collection, err error) {
+	c = &collection{spec: spec, opts: opts, kfuncs: map[string]int{}, info: &Info{
 		MapIndex: map[string]int{}, ProgramIndex: map[string]int{}, Errors: map[string]error{}}}
 	specs := maps.Clone(spec.Maps)
 	if specs == nil {
 		specs = map[string]*ebpf.MapSpec{}
 	}
-	c.extern = newExterns(spec.Types, opts)
+	if c.extern, err = newExterns(spec.Types, opts); err != nil {
+		return nil, err
+	}
 	if k := c.extern.kconfigMap(); k != nil && specs[kconfigSection] == nil {
 		specs[kconfigSection] = k
 	}
 	for _, name := range slices.Sorted(maps.Keys(specs)) {
 		s := specs[name]
+		if s == nil {
+			return nil, fmt.Errorf("map %q: its spec is nil", name)
+		}
 		c.info.MapIndex[name] = len(c.maps)
 		c.info.MapSpecs = append(c.info.MapSpecs, s)
 		c.maps = append(c.maps, &bpf.Map{Name: name, Type: uint32(s.Type), KeySize: s.KeySize,
 			ValueSize: s.ValueSize, MaxEntries: s.MaxEntries, Flags: s.Flags})
 	}
 	c.merger = newMerger(c.maps)
-	return c
+	return c, nil
 }
 
 // load adds one program to the module.
-func (c *collection) load(name string, p *ebpf.ProgramSpec) (err error) {
-	defer recovered("load", &err)
+func (c *collection) load(name string, p *ebpf.ProgramSpec) error {
 	if p == nil {
 		return errors.New("its spec is nil")
 	}
