@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -44,6 +45,24 @@ type core struct {
 	geometry geometry
 	pool     *pool
 }
+
+// LoadCollectionSpec reads an object file as [ebpf.LoadCollectionSpec] does. A
+// malformed file that makes that function panic gives an error here.
+func LoadCollectionSpec(file string) (*ebpf.CollectionSpec, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	spec, err := LoadCollectionSpecFromReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", file, err)
+	}
+	return spec, nil
+}
+
+// LoadCollectionSpecFromReader is [LoadCollectionSpec] for an object that is not in a file.
+func LoadCollectionSpecFromReader(r io.ReaderAt) (*ebpf.CollectionSpec, error) { return load.ELF(r) }
 
 // NewCollection loads and compiles spec with the default options.
 //
@@ -121,7 +140,7 @@ func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*cor
 	if err := c.claim(); err != nil {
 		return nil, err
 	}
-	if c.backend, err = backends[eng](&parts{module: m, arena: c.arena, tables: c.tables, opts: &c.opts}); err != nil {
+	if c.backend, err = backends[eng](&parts{module: m, arena: c.arena, tables: c.tables, table: table, opts: &c.opts}); err != nil {
 		return nil, err
 	}
 	c.startPool(helpers.NewWorld(m, c.arena, set, table, opts.TracePrintk))

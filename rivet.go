@@ -138,7 +138,8 @@ type CollectionOptions struct {
 	MaxMemory uint64
 	// PacketMemory is how many bytes are kept for packets of more than 3.5 KiB. 0: 1 MiB.
 	PacketMemory uint64
-	// MaxRuns bounds how many runs are in flight at once; further ones wait.
+	// MaxRuns bounds how many runs are in flight at once; further ones wait. A
+	// run that a helper starts counts too, while the one that called the helper waits.
 	// 0: 16, or twice the number of processors if that is more.
 	MaxRuns int
 	// Clock, if set, is what bpf_ktime_get_ns reads, in nanoseconds.

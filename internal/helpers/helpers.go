@@ -50,22 +50,11 @@ type Arg struct {
 	Nullable bool   // a pointer may be NULL
 }
 
-// Ret says what a helper returns.
-type Ret uint8
-
-const (
-	Int          Ret = iota // a number
-	Void                    // nothing of use
-	ValueOrNull             // address of a map's value, or 0
-	NegativeErrs            // 0 or more, or a negative error number
-)
-
 // Helper is one row.
 type Helper struct {
 	ID   int32  // enum bpf_func_id; 0 for a kfunc
 	Name string // without the bpf_ of helpers; a kfunc's whole name
 	Args []Arg
-	Ret  Ret
 	Fn   func(*Call) (uint64, error)
 }
 
@@ -295,3 +284,15 @@ func Name(id int32) string {
 	}
 	return b.String()
 }
+
+// NumArgs returns how many of R1–R5 a helper (bpf.CallHelper) or kfunc reads.
+func (t *Table) NumArgs(kind uint8, id int32) int {
+	if h := t.Find(kind, id); h != nil {
+		return len(h.Args)
+	}
+	return 5
+}
+
+// LooksUpArrays reports whether map_lookup_elem is the built-in one, so that
+// compiled code may do in place what it does.
+func (t *Table) LooksUpArrays() bool { return t.low[mapHelpers[0].ID] == mapHelpers[0] }

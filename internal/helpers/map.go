@@ -4,11 +4,11 @@ import "github.com/rivetbpf/rivet/internal/maps"
 
 // Access to maps: enum bpf_func_id 1 to 3, kernel/bpf/helpers.c.
 var mapHelpers = []*Helper{
-	{ID: 1, Name: "map_lookup_elem", Ret: ValueOrNull, Fn: mapLookup,
+	{ID: 1, Name: "map_lookup_elem", Fn: mapLookup,
 		Args: []Arg{{Name: "map", Kind: Map}, {Name: "key", Kind: MapKey}}},
-	{ID: 2, Name: "map_update_elem", Ret: NegativeErrs, Fn: mapUpdate,
+	{ID: 2, Name: "map_update_elem", Fn: mapUpdate,
 		Args: []Arg{{Name: "map", Kind: Map}, {Name: "key", Kind: MapKey}, {Name: "value", Kind: MapValue}, {Name: "flags", Kind: Scalar}}},
-	{ID: 3, Name: "map_delete_elem", Ret: NegativeErrs, Fn: mapDelete,
+	{ID: 3, Name: "map_delete_elem", Fn: mapDelete,
 		Args: []Arg{{Name: "map", Kind: Map}, {Name: "key", Kind: MapKey}}},
 }
 

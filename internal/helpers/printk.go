@@ -9,7 +9,7 @@ import (
 
 // Output for people: enum bpf_func_id 6, kernel/trace/bpf_trace.c.
 var traceHelpers = []*Helper{
-	{ID: 6, Name: "trace_printk", Ret: NegativeErrs, Fn: tracePrintk,
+	{ID: 6, Name: "trace_printk", Fn: tracePrintk,
 		Args: []Arg{{Name: "fmt", Kind: Mem}, {Name: "fmt_size", Kind: Size},
 			{Name: "arg1", Kind: Scalar}, {Name: "arg2", Kind: Scalar}, {Name: "arg3", Kind: Scalar}}},
 }
