@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sort"
-	"strings"
-	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
@@ -127,6 +124,9 @@ func (a *app) run(ctx context.Context, object string, f *runFlags) error {
 		err = r.single(data)
 	}
 	if err != nil {
+		if r.table != nil {
+			_ = r.table.flush() // what was run so far; err says why it is not all
+		}
 		return err
 	}
 	return r.finish()
@@ -273,106 +273,4 @@ func (r *runner) finish() error {
 		return errFault
 	}
 	return nil
-}
-
-func (r *runner) totals() error {
-	rep := &r.report
-	var b strings.Builder
-	b.WriteString(r.table.end())
-	on := rep.Engine
-	if rep.March != "" {
-		on += ", " + rep.March
-	}
-	if rep.Count != 1 || r.flags.quiet {
-		fmt.Fprintf(&b, "%s (%s) on %s, tail calls %s: %d packets in %v, %d instructions retired", rep.Program, rep.Type, on, rep.TailCalls, rep.Count,
-			time.Duration(rep.Nanoseconds).Round(time.Microsecond), rep.Retired)
-		if rep.Count > 0 {
-			fmt.Fprintf(&b, ", %d a packet", rep.Retired/uint64(rep.Count))
-		}
-		b.WriteByte('\n')
-		var names []string
-		for v := range rep.Verdicts {
-			names = append(names, v)
-		}
-		sort.Slice(names, func(i, j int) bool {
-			if rep.Verdicts[names[i]] != rep.Verdicts[names[j]] {
-				return rep.Verdicts[names[i]] > rep.Verdicts[names[j]]
-			}
-			return names[i] < names[j]
-		})
-		for _, v := range names {
-			fmt.Fprintf(&b, "%8d  %s\n", rep.Verdicts[v], v)
-		}
-		if rep.Faults > 0 {
-			fmt.Fprintf(&b, "%8d  fault\n", rep.Faults)
-		}
-	} else {
-		fmt.Fprintf(&b, "%s (%s) on %s, tail calls %s: %v\n", rep.Program, rep.Type, on, rep.TailCalls,
-			time.Duration(rep.Nanoseconds).Round(time.Microsecond))
-	}
-	if r.flags.dumpMaps {
-		text, err := mapsText(rep.Maps)
-		if err != nil {
-			return err
-		}
-		b.WriteString("\n" + text)
-	}
-	_, err := io.WriteString(r.app.out, b.String())
-	return err
-}
-
-// packetTable prints packets as they come.
-type packetTable struct {
-	w     io.Writer
-	color bool
-	begun bool
-	err   error
-}
-
-func newPacketTable(w io.Writer) *packetTable { return &packetTable{w: w, color: colored(w)} }
-
-func (t *packetTable) add(p *packetReport, changed []string) {
-	var b strings.Builder
-	if !t.begun {
-		t.begun = true
-		fmt.Fprintf(&b, "%6s %6s  %-15s %8s  %s\n", "#", "length", "verdict", "retired", "packet")
-	}
-	v, paint := p.Verdict, verdictColor(p.Verdict)
-	if p.Fault != "" {
-		v, paint = "fault", "31"
-	}
-	cell := fmt.Sprintf("%-15s", v)
-	if t.color && paint != "" {
-		cell = "\x1b[" + paint + "m" + cell + "\x1b[0m"
-	}
-	b.WriteString(strings.TrimRight(fmt.Sprintf("%6d %6d  %s %8d  %s", p.Number, p.Length, cell, p.Retired, p.Packet), " ") + "\n")
-	if p.Fault != "" {
-		fmt.Fprintf(&b, "%16s%s\n", "", p.Fault)
-	}
-	for _, line := range changed {
-		fmt.Fprintf(&b, "%16s%s\n", "", line)
-	}
-	if t.err == nil {
-		_, t.err = io.WriteString(t.w, b.String())
-	}
-}
-
-// end closes the table.
-func (t *packetTable) end() string {
-	if t == nil || !t.begun {
-		return ""
-	}
-	return "\n"
-}
-
-func verdictColor(v string) string {
-	switch {
-	case strings.HasSuffix(v, "_DROP"), strings.HasSuffix(v, "_ABORTED"), strings.HasSuffix(v, "_SHOT"):
-		return "31"
-	case strings.HasSuffix(v, "_PASS"), strings.HasSuffix(v, "_OK"):
-		return "32"
-	case strings.HasSuffix(v, "_TX"), strings.HasSuffix(v, "_REDIRECT"):
-		return "33"
-	}
-	return ""
 }
