@@ -9,6 +9,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/hartrun"
+	"github.com/rivetbpf/rivet/internal/helpers"
 	"github.com/rivetbpf/rivet/internal/interp"
 )
 
@@ -26,6 +27,7 @@ type parts struct {
 	module *bpf.Module
 	arena  *arena.Arena
 	tables *engine.Tables
+	table  *helpers.Table
 	opts   *CollectionOptions
 }
 
@@ -43,13 +45,22 @@ func newInterp(p *parts) (backend, error) {
 }
 
 func newHart(p *parts) (backend, error) {
-	o := hartrun.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March, Dump: p.opts.Dump, DumpStages: map[string]bool{}}
+	return hartrun.New(p.module, p.arena, p.tables, p.hartOptions())
+}
+
+func (p *parts) hartOptions() hartrun.Options {
+	o := hartrun.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March,
+		HelperArgs: p.table.NumArgs, InlineLookup: p.table.LooksUpArrays(),
+		Dump: p.opts.Dump, DumpStages: map[string]bool{}, Disable: map[string]bool{}}
+	for _, pass := range p.opts.Disable {
+		o.Disable[pass] = true
+	}
 	if o.Dump != nil {
 		for _, stage := range p.opts.DumpStages {
 			o.DumpStages[stage] = true
 		}
 	}
-	return hartrun.New(p.module, p.arena, p.tables, o)
+	return o
 }
 
 // resolve turns EngineDefault into an engine, and refuses those that there are none of.

@@ -11,7 +11,8 @@ const EngineHartUnchecked Engine = 100
 
 func init() {
 	backends[EngineHartUnchecked] = func(p *parts) (backend, error) {
-		return hartrun.New(p.module, p.arena, p.tables,
-			hartrun.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March, NoChecks: true})
+		o := p.hartOptions()
+		o.NoChecks = true
+		return hartrun.New(p.module, p.arena, p.tables, o)
 	}
 }

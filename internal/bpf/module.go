@@ -78,6 +78,10 @@ type Map struct {
 	Values uint64
 }
 
+// Stride returns the distance between two values of an array map: Linux too
+// rounds values up to 8 bytes.
+func (m *Map) Stride() uint64 { return (uint64(m.ValueSize) + 7) &^ 7 }
+
 // Map types that the compiler itself must know (enum bpf_map_type).
 const (
 	MapTypeArray     = 2

@@ -11,6 +11,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/ir"
+	"github.com/rivetbpf/rivet/internal/opt"
 	"github.com/rivetbpf/rivet/internal/prove"
 )
 
@@ -47,9 +48,14 @@ type Options struct {
 	FuncTable uint64
 	// HelperArgs is as in ir.Env.
 	HelperArgs func(kind uint8, id int32) int
+	// InlineLookup says that map_lookup_elem means what it means in Linux, so
+	// that code may look into arrays itself.
+	InlineLookup bool
 	// NoChecks leaves out memory checks and fuel. It exists to measure what
 	// they cost; code without them is not safe.
 	NoChecks bool
+	// Disable names passes of package opt to leave out.
+	Disable map[string]bool
 	// Dump gets the text of a stage ("ir") as it is passed, for stages that DumpStages names.
 	Dump       io.Writer
 	DumpStages map[string]bool
@@ -81,6 +87,39 @@ type Unit struct {
 	Facts *prove.Facts
 	Entry Label // to bind before the first instruction
 	Exit  Label // to bind behind the last one, before fault stubs
+}
+
+// Array is an array map as code sees it that looks into it without a helper.
+type Array struct {
+	Base   uint64 // guest address of the first value
+	Stride int64  // bytes from one value to the next
+	Count  uint32
+	KeyOff int64 // the key's offset from r10
+}
+
+// mapAccessFlags are BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG: the helper minds them.
+const mapAccessFlags = 1<<7 | 1<<8
+
+// helperMapLookup is the number of bpf_map_lookup_elem.
+const helperMapLookup = 1
+
+// ArrayLookup reports whether a helper call looks up an element of an array
+// whose map is known, by a key in the function's own frame: the helper has
+// nothing to check then.
+func (u *Unit) ArrayLookup(in *ir.Instr) (a Array, ok bool) {
+	if !u.InlineLookup || in.Op != ir.OpHelper || in.Imm != helperMapLookup || in.Aux < 2 {
+		return a, false
+	}
+	mv, key := &u.Func.Instrs[u.Func.Extra[in.N]], u.Func.Extra[in.N+1]
+	if mv.Op != ir.OpMapAddr {
+		return a, false
+	}
+	m := u.Module.Maps[mv.N]
+	f := u.Facts.Of(key)
+	if m.Type != bpf.MapTypeArray || m.Values == 0 || m.Flags&mapAccessFlags != 0 || f.Base != prove.Frame || f.Off < -int64(u.Func.Src.FrameSize) || f.Off > -4 {
+		return a, false
+	}
+	return Array{Base: m.Values, Stride: int64(m.Stride()), Count: m.MaxEntries, KeyOff: f.Off}, true
 }
 
 // Compile compiles all functions of a module.
@@ -118,9 +157,10 @@ type funcLabels struct{ entry, exit, end Label }
 
 // compiler is memory that one compilation leaves to the next.
 type compiler struct {
-	builder ir.Builder
-	prover  prove.Prover
-	buffer  Buffer
+	builder   ir.Builder
+	optimizer opt.Optimizer
+	prover    prove.Prover
+	buffer    Buffer
 }
 
 var idle = sync.Pool{New: func() any { return new(compiler) }}
@@ -133,6 +173,7 @@ func (c *compiler) lowerAll(w *World, t Target) ([]funcLabels, error) {
 		l := &units[i]
 		l.entry, l.exit, l.end = b.NewLabel(), b.NewLabel(), b.NewLabel()
 		f := c.builder.Build(env, src)
+		c.optimizer.Run(f, w.Disable)
 		if w.DumpStages["ir"] {
 			fmt.Fprintf(w.Dump, "%s\n", f)
 		}

@@ -72,6 +72,7 @@ const (
 	MarkReturn                   // behind it
 	MarkTailCall                 // before a tail call's first check
 	MarkHelper                   // at the gate instruction of a helper call
+	MarkInline                   // behind a helper call that was compiled in place; Target is its number
 	MarkExit                     // before the epilogue
 )
 
@@ -97,6 +98,7 @@ type Mark struct {
 	Slot   int32 // HomeFrame: offset from the control stack pointer
 	Target int32 // MarkCall: function; -1 when a register tells
 	Map    int32 // MarkTailCall: index of the map, -1 when a register tells
+	Index  int64 // MarkTailCall: the index, -1 when a register tells
 }
 
 // LineAt returns the line entry that the code at offset pc belongs to.

@@ -39,9 +39,12 @@ type Options struct {
 	March  string // empty: DefaultMarch
 	// HelperArgs returns how many arguments a helper or kfunc takes.
 	HelperArgs func(kind uint8, id int32) int
-	NoChecks   bool // see compile.Options
-	Dump       io.Writer
-	DumpStages map[string]bool
+	// InlineLookup is as in compile.Options.
+	InlineLookup bool
+	NoChecks     bool            // see compile.Options
+	Disable      map[string]bool // see compile.Options
+	Dump         io.Writer
+	DumpStages   map[string]bool
 }
 
 // Engine runs the functions of one module. It is safe for concurrent use.
@@ -95,7 +98,7 @@ func (e *Engine) compileOptions(opts *Options) *compile.Options {
 		MapValue: func(i int) uint64 { return e.mod.Maps[i].Values },
 		Slots:    e.slots,
 		Descs:    tablesBase, FuncTable: tablesBase + uint64(len(e.mod.Maps))*16,
-		HelperArgs: opts.HelperArgs, NoChecks: opts.NoChecks,
+		HelperArgs: opts.HelperArgs, InlineLookup: opts.InlineLookup, NoChecks: opts.NoChecks, Disable: opts.Disable,
 		Dump: opts.Dump, DumpStages: opts.DumpStages,
 	}
 }

@@ -51,13 +51,18 @@ type tracer struct {
 
 type traceFrame struct {
 	fn    int
-	count int // tail calls left, by value; the shared count is in the register alone
+	count int    // tail calls left, by value; the shared count is in the register alone
+	site  site   // of the call that made it
+	sp    uint64 // of the caller, at the call
 }
+
+// site is a call instruction.
+type site struct{ fn, insn int32 }
 
 func (e *Engine) runTraced(req *engine.Request) (engine.Result, error) {
 	h := e.newMachine(e.traced().code)
 	e.enter(h, req)
-	t := &tracer{e: e, h: h, emit: req.Trace, frames: []traceFrame{{req.Func, bpf.MaxTailCalls}}}
+	t := &tracer{e: e, h: h, emit: req.Trace, frames: []traceFrame{{fn: req.Func, count: bpf.MaxTailCalls}}}
 	t.event(engine.Event{Kind: engine.EventEntry, Func: req.Func, Target: -1,
 		CountBefore: bpf.MaxTailCalls, Count: bpf.MaxTailCalls, Home: e.entryHome(req.Func)})
 	return e.loop(h, req, t)
@@ -107,6 +112,9 @@ func (t *tracer) count(m *compile.Mark) (int, error) {
 func (t *tracer) at(pc uint32) error {
 	for _, m := range t.e.traced().at[pc] {
 		if m.Kind == compile.MarkReturn {
+			if !t.returns(&m) {
+				continue
+			}
 			t.left = t.top().fn
 			t.frames = t.frames[:len(t.frames)-1]
 		}
@@ -125,6 +133,9 @@ func (t *tracer) at(pc uint32) error {
 			t.tailCall(&m, ev)
 		case compile.MarkHelper:
 			t.helpAt = m
+		case compile.MarkInline:
+			ev.Kind, ev.HelperKind, ev.HelperID, ev.R0 = engine.EventHelper, bpf.CallHelper, m.Target, t.h.X[rv.A5]
+			t.event(ev)
 		case compile.MarkExit:
 			// The epilogue that several exits share begins at the last one's mark.
 			if len(t.frames) == 1 && !t.exited {
@@ -143,7 +154,14 @@ func (t *tracer) call(m *compile.Mark, ev engine.Event) {
 		ev.Target = t.e.functionAt(t.h.X[rv.T0])
 	}
 	t.event(ev)
-	t.frames = append(t.frames, traceFrame{ev.Target, t.top().count})
+	t.frames = append(t.frames, traceFrame{ev.Target, t.top().count, site{m.Func, m.Insn}, t.h.X[rv.SP]})
+}
+
+// returns reports whether the mark behind a call was reached by a return:
+// jumps may lead there, too.
+func (t *tracer) returns(m *compile.Mark) bool {
+	f := t.top()
+	return len(t.frames) > 1 && f.site == site{m.Func, m.Insn} && f.sp == t.h.X[rv.SP]
 }
 
 // functionAt returns the function whose body is at a code address.
@@ -160,6 +178,9 @@ func (e *Engine) functionAt(addr uint64) int {
 // what it will do.
 func (t *tracer) tailCall(m *compile.Mark, ev engine.Event) {
 	ev.Kind, ev.Map, ev.Index = engine.EventTailCallMissed, int(m.Map), uint32(t.h.X[rv.A2])
+	if m.Index >= 0 {
+		ev.Index = uint32(m.Index)
+	}
 	if m.Map < 0 {
 		i, ok := bpf.MapIndex(t.h.X[rv.A1])
 		if !ok || i >= len(t.e.mod.Maps) {
@@ -181,7 +202,7 @@ func (t *tracer) tailCall(m *compile.Mark, ev engine.Event) {
 	}
 	t.event(ev)
 	if ev.Kind == engine.EventTailCall {
-		*t.top() = traceFrame{ev.Target, ev.Count}
+		t.top().fn, t.top().count = ev.Target, ev.Count
 	}
 }
 

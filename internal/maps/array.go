@@ -19,7 +19,7 @@ var arrayKind = Kind{
 	Guest: true,
 	Check: checkArray,
 	Memory: func(d *bpf.Map) uint64 {
-		return Stride(d.ValueSize) * uint64(d.MaxEntries)
+		return d.Stride() * uint64(d.MaxEntries)
 	},
 	New: newArray,
 }
@@ -31,9 +31,6 @@ type array struct {
 	addr   uint64
 	stride uint64
 }
-
-// Stride returns the distance between two values of an array, in bytes.
-func Stride(valueSize uint32) uint64 { return (uint64(valueSize) + 7) &^ 7 }
 
 // checkArray is array_map_alloc_check.
 func checkArray(d *bpf.Map) error {
@@ -61,7 +58,7 @@ func checkAccess(flags uint32) error {
 }
 
 func newArray(env *Env, _ int, d *bpf.Map) (Map, error) {
-	stride := Stride(d.ValueSize)
+	stride := d.Stride()
 	size := stride * uint64(d.MaxEntries)
 	addr, err := env.Arena.Alloc(size)
 	if err != nil {

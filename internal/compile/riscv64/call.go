@@ -1,6 +1,8 @@
 package riscv64
 
 import (
+	"math/bits"
+
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/compile"
 	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
@@ -35,6 +37,27 @@ func (l *lower) gate(in *ir.Instr, kind compile.SiteKind, id int32) {
 	l.b.Site(compile.Site{Func: int32(l.f.Index), Insn: in.Pos, Kind: kind, ID: id})
 	l.killCount()
 	l.mv(homes[bpf.R0], rv.A0)
+}
+
+// arrayLookup computes the address of an array's element, or zero where the
+// index is too large, without leaving the code.
+func (l *lower) arrayLookup(in *ir.Instr, a compile.Array) {
+	rd := homes[bpf.R0]
+	s := stub{label: l.b.NewLabel(), back: l.b.NewLabel(), rd: rd, kind: stubZero}
+	l.stubs = append(l.stubs, s)
+	l.i(rv.LWU, rv.T0, RegStack, int32(a.KeyOff+l.frame.adjust))
+	l.li(rv.T1, int64(a.Count))
+	l.br(rv.BGEU, rv.T0, rv.T1, s.label)
+	if n := bits.TrailingZeros64(uint64(a.Stride)); a.Stride == 1<<n {
+		l.i(rv.SLLI, rv.T0, rv.T0, int32(n))
+	} else {
+		l.li(rv.T1, a.Stride)
+		l.r(rv.MUL, rv.T0, rv.T0, rv.T1)
+	}
+	l.li(rd, int64(a.Base))
+	l.r(rv.ADD, rd, rd, rv.T0)
+	l.b.Bind(s.back)
+	l.mark(in, compile.MarkInline, int32(in.Imm))
 }
 
 // callX calls what a register names: the function whose handle it holds, or,

@@ -32,7 +32,9 @@ const (
 func (l *lower) countEvent(in *ir.Instr) event {
 	switch in.Op {
 	case ir.OpHelper, ir.OpKfunc:
-		return eventKill
+		if _, ok := l.u.ArrayLookup(in); !ok {
+			return eventKill
+		}
 	case ir.OpCallX:
 		return eventNeedKill // what it calls is not known
 	case ir.OpCall:
@@ -133,10 +135,12 @@ func (l *lower) home() (h compile.Home, slot int32) {
 
 // mark records a step of the flow for traces.
 func (l *lower) mark(in *ir.Instr, kind compile.MarkKind, target int32) {
-	h, slot := l.home()
-	m := compile.Mark{Func: int32(l.f.Index), Insn: in.Pos, Kind: kind, Home: h, Slot: slot, Target: target, Map: -1}
-	if kind == compile.MarkTailCall {
-		m.Target, m.Map = -1, target
-	}
+	m := l.newMark(in, kind)
+	m.Target = target
 	l.b.Mark(m)
+}
+
+func (l *lower) newMark(in *ir.Instr, kind compile.MarkKind) compile.Mark {
+	h, slot := l.home()
+	return compile.Mark{Func: int32(l.f.Index), Insn: in.Pos, Kind: kind, Home: h, Slot: slot, Target: -1, Map: -1}
 }

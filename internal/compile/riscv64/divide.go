@@ -37,7 +37,7 @@ func (l *lower) divide(in *ir.Instr, rd, ra rv.Reg) {
 		test = rv.T1
 		l.i(rv.ADDIW, test, rb, 0)
 	}
-	s := stub{label: l.b.NewLabel(), back: l.b.NewLabel(), rd: rd, kind: stubDivZero}
+	s := stub{label: l.b.NewLabel(), back: l.b.NewLabel(), rd: rd, kind: stubZero}
 	l.stubs = append(l.stubs, s)
 	l.br(rv.BEQ, test, rv.Zero, s.label)
 	l.r(op, rd, ra, rb)

@@ -30,10 +30,10 @@ type lower struct {
 	shared compile.Label // the epilogue that several exits share; -1: none
 }
 
-// stub is code out of line: a failed check, or a division by zero.
+// stub is code out of line: a failed check, or a result of zero.
 type stub struct {
 	label, back compile.Label
-	rd          rv.Reg // for stubDivZero
+	rd          rv.Reg // for stubZero
 	kind        stubKind
 	site        compile.Site
 	addr        rv.Reg // for stubFault: holds the address, where RegFaultOff does not hold its offset
@@ -43,7 +43,7 @@ type stubKind uint8
 
 const (
 	stubFault stubKind = iota
-	stubDivZero
+	stubZero
 )
 
 var idle = sync.Pool{New: func() any { return new(lower) }}
@@ -123,7 +123,11 @@ func (l *lower) instr(v ir.Value, in *ir.Instr) error {
 	case ir.OpCallX:
 		l.callX(in)
 	case ir.OpHelper:
-		l.helper(in, compile.SiteHelper, int64(in.Imm))
+		if a, ok := l.u.ArrayLookup(in); ok {
+			l.arrayLookup(in, a)
+		} else {
+			l.helper(in, compile.SiteHelper, in.Imm)
+		}
 	case ir.OpKfunc:
 		l.helper(in, compile.SiteKfunc, -1-int64(in.Imm))
 	case ir.OpTailCall:
@@ -171,7 +175,12 @@ func (l *lower) countOperands(v ir.Value, in *ir.Instr) {
 		for _, a := range l.f.Operands(v) {
 			l.read(a)
 		}
-	case ir.OpCallX, ir.OpHelper, ir.OpKfunc, ir.OpTailCall:
+	case ir.OpTailCall:
+		l.countTailCall(in)
+	case ir.OpCallX, ir.OpHelper, ir.OpKfunc:
+		if _, ok := l.u.ArrayLookup(in); ok {
+			return
+		}
 		for _, a := range l.f.Operands(v) {
 			if l.f.Instrs[a].Op != ir.OpUndef {
 				l.read(a)
@@ -185,6 +194,19 @@ func (l *lower) countOperands(v ir.Value, in *ir.Instr) {
 	}
 	if in.B != 0 {
 		l.read(in.B)
+	}
+}
+
+// countTailCall counts the context, which the target gets, and of map and index
+// what is not known now: a map or an index that is built in needs no register.
+func (l *lower) countTailCall(in *ir.Instr) {
+	args := l.f.Extra[in.N : in.N+3]
+	l.read(args[0])
+	if in.Imm < 0 {
+		l.read(args[1])
+	}
+	if _, ok := l.constant(args[2]); !ok || in.Imm < 0 {
+		l.read(args[2])
 	}
 }
 
@@ -210,7 +232,7 @@ func (l *lower) emitStubs() {
 	for i := range l.stubs {
 		s := &l.stubs[i]
 		l.b.Bind(s.label)
-		if s.kind == stubDivZero {
+		if s.kind == stubZero {
 			l.li(s.rd, 0)
 			l.b.Jump(jumpAlways, 0, s.back)
 			continue
@@ -266,7 +288,8 @@ func (l *lower) written() (set uint32, calls, gates bool) {
 			case ir.OpCall, ir.OpCallX:
 				calls = true
 			case ir.OpHelper, ir.OpKfunc:
-				gates = true
+				_, inline := l.u.ArrayLookup(in)
+				gates = gates || !inline
 			}
 		}
 	}

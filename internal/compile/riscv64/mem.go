@@ -50,7 +50,14 @@ func (l *lower) folds(in *ir.Instr) bool {
 	if in.Op < ir.OpLoad || in.Op > ir.OpCmpXchg {
 		return false
 	}
-	return l.u.Facts.Of(in.A).Base == prove.Frame && l.proven(in)
+	if l.u.Facts.Of(in.A).Base != prove.Frame {
+		return false
+	}
+	switch in.Op {
+	case ir.OpLoad, ir.OpStore, ir.OpStoreImm:
+		return l.proven(in)
+	}
+	return l.provenAligned(in) // else its alignment is checked, in a register
 }
 
 func (l *lower) proven(in *ir.Instr) bool {

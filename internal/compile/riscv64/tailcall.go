@@ -15,7 +15,7 @@ import (
 // The slot holds the address behind the target's first instruction where that
 // sets the count, so the target counts on with what is in the register.
 func (l *lower) tailCall(in *ir.Instr) {
-	l.mark(in, compile.MarkTailCall, int32(in.Imm))
+	l.markTailCall(in)
 	if l.neverTaken(in) {
 		return
 	}
@@ -36,6 +36,15 @@ func (l *lower) tailCall(in *ir.Instr) {
 	l.unwind()
 	l.i(rv.JALR, rv.Zero, rv.T0, 0)
 	l.b.Bind(miss)
+}
+
+func (l *lower) markTailCall(in *ir.Instr) {
+	m := l.newMark(in, compile.MarkTailCall)
+	m.Map, m.Index = int32(in.Imm), -1
+	if idx, ok := l.constant(l.f.Extra[in.N+2]); ok {
+		m.Index = int64(uint32(idx))
+	}
+	l.b.Mark(m)
 }
 
 // neverTaken reports whether the index is a constant beyond the map's end.

@@ -75,7 +75,7 @@ func (l *lower) upperPass() (again bool) {
 		}
 		for _, v := range blk.Instrs {
 			in := &l.f.Instrs[v]
-			if in.Home == ir.NoHome {
+			if in.Home == ir.NoHome && in.Op != ir.OpFrame {
 				continue
 			}
 			if n := l.evalUpper(blk, v, in); n != l.upper[v] {
