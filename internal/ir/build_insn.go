@@ -74,7 +74,7 @@ func (b *Builder) mov64(in *bpf.Insn) {
 	switch {
 	case in.Op&bpf.SrcX == 0:
 		d.Op, d.Imm = OpConst, int64(in.Imm)
-	case in.Src == bpf.R10:
+	case in.Src == bpf.R10 && in.Off == 0:
 		d.Op, d.Type = OpFrame, I64
 	case in.Off == 8:
 		d.Op, d.A = OpSext8, b.use(in.Src)

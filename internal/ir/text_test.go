@@ -14,6 +14,7 @@ import (
 
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/ir"
+	"github.com/rivetbpf/rivet/internal/progen"
 )
 
 // roundTrip prints f, parses the text and compares the two functions.
@@ -159,6 +160,31 @@ func TestObjects(t *testing.T) {
 		}
 	}
 	t.Logf("%d functions of %d objects", funcs, len(files)+len(more))
+}
+
+// TestGenerated is TestObjects for random programs, whose control flow no compiler makes.
+func TestGenerated(t *testing.T) {
+	funcs := 0
+	var b ir.Builder
+	for seed := range uint64(500) {
+		m, err := progen.Generate(seed, progen.Default()).Module()
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := &ir.Env{Module: m, MapValue: func(int) uint64 { return 0x1000_0000 }}
+		if seed%2 == 0 {
+			env.HelperArgs = progen.HelperArgs
+		}
+		for _, fn := range m.Funcs {
+			f := b.Build(env, fn)
+			if err := ir.Verify(f); err != nil {
+				t.Fatalf("seed %d: %v\n%s", seed, err, f)
+			}
+			roundTrip(t, f)
+			funcs++
+		}
+	}
+	t.Logf("%d functions", funcs)
 }
 
 // sectionFuncs cuts an object's code into functions by its symbols. References

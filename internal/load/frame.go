@@ -34,7 +34,7 @@ const (
 type state struct {
 	low     [bpf.R10]int16 // least offset from r10 that each register can hold
 	stack   uint16         // registers whose low is not notStack
-	written uint8          // R1–R5 (bits 1–5) that were written on every path
+	written uint16         // registers that were written on every path
 	reached bool
 }
 
@@ -209,7 +209,7 @@ func (s *scan) reads(r uint8) {
 
 // set gives r the offset low.
 func (s *scan) set(r uint8, low int16) {
-	s.cur.written |= 1 << (r & 7) // bits of r0 and r6 to r9 are never looked at
+	s.cur.written |= 1 << r
 	if low == notStack && s.cur.stack&(1<<r) == 0 {
 		return
 	}
