@@ -47,7 +47,7 @@ func (f *objectFlags) registerCompile(c *cobra.Command) {
 func (f *objectFlags) register(c *cobra.Command) {
 	f.registerCompile(c)
 	fs := c.Flags()
-	fs.StringVar(&f.engine, "engine", "default", "hart, native or interp (default the best of this build)")
+	fs.StringVar(&f.engine, "engine", "", "hart, native or interp (default the best of this build)")
 	fs.StringArrayVar(&f.set, "set", nil, "put a program into a slot: 'MAP[INDEX]=PROGRAM' (repeatable)")
 	fs.Int64Var(&f.fuel, "fuel", 0, "backward jumps and tail calls that a run may make (default "+strconv.Itoa(rivet.DefaultFuel)+", negative no limit)")
 }
@@ -135,9 +135,11 @@ func parseSet(s string) (slotSetting, error) {
 // options turns the flags into the library's.
 func (a *app) options(f *objectFlags) (rivet.CollectionOptions, error) {
 	o := rivet.CollectionOptions{March: f.march, Fuel: f.fuel, TracePrintk: a.err}
-	var err error
-	if o.Engine, err = rivet.ParseEngine(f.engine); err != nil {
-		return o, usagef("--engine: %w", err)
+	if f.engine != "" {
+		var err error
+		if o.Engine, err = rivet.ParseEngine(f.engine); err != nil {
+			return o, usagef("--engine: %w", err)
+		}
 	}
 	switch f.tailCalls {
 	case "shared":

@@ -63,15 +63,15 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-var clock = regexp.MustCompile(`\b\d+(\.\d+)?(ns|µs|ms|s)\b|("nanoseconds": )\d+`)
+var clock = regexp.MustCompile(`\b\d+(\.\d+)?(ns|µs|ms|s)\b|("nanoseconds": )\d+|("home": )"[^"]*"`)
 
-// cmdMasked copies the last output with all times masked, for comparisons:
+// cmdMasked copies the last output with all times and the homes of counts masked, for comparisons:
 // masked stdout FILE.
 func cmdMasked(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: masked stdout|stderr FILE")
 	}
-	text := clock.ReplaceAllString(ts.ReadFile(args[0]), "${3}TIME")
+	text := clock.ReplaceAllString(ts.ReadFile(args[0]), "${3}${4}MASKED")
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
 }
 
