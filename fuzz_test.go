@@ -71,7 +71,10 @@ func FuzzObject(f *testing.F) {
 				checkFault(t, p, nil)
 			}
 			for _, m := range c.Maps {
-				if b, err := m.DumpJSON(); m.MaxEntries() < 1000 && err == nil && !json.Valid(b) {
+				if m.MaxEntries() > 1000 {
+					continue
+				}
+				if b, err := m.DumpJSON(); err == nil && !json.Valid(b) {
 					t.Errorf("%v: %s", m, b)
 				}
 			}
