@@ -15,6 +15,9 @@
 // verifier: a program that Linux would refuse runs until it does something
 // that it must not.
 //
+// Global data in .rodata is constant for users, not for programs: a store to it
+// lands, as there is no verifier to refuse it.
+//
 // All data that guests see is little-endian, on every host.
 package rivet
 

@@ -390,12 +390,33 @@ func TestConcurrency(t *testing.T) {
 }
 
 func TestRunsAllocateNothing(t *testing.T) {
-	c := load(t, spec(t, "basic"), rivet.CollectionOptions{Engine: rivet.EngineInterp})
-	p, opts := c.Programs["entry"], &rivet.RunOptions{Data: []byte{1, 2, 3}}
-	p.Run(opts)
-	if n := testing.AllocsPerRun(100, func() { p.Run(opts) }); n > 0 {
-		t.Errorf("a run makes %.0f allocations", n)
-	}
+	everywhere(t, func(t *testing.T, opts rivet.CollectionOptions) {
+		c := load(t, spec(t, "basic"), opts)
+		for _, name := range []string{"entry", "mark", "env"} {
+			p, o := c.Programs[name], &rivet.RunOptions{Data: []byte{1, 2, 3}}
+			p.Run(o)
+			if n := testing.AllocsPerRun(100, func() { p.Run(o) }); n > 0 {
+				t.Errorf("a run of %s makes %.0f allocations", name, n)
+			}
+		}
+	})
+}
+
+// A packet begins where a network driver leaves it: at 2 modulo 4, whatever its size.
+func TestPacketAlignment(t *testing.T) {
+	everywhere(t, func(t *testing.T, opts rivet.CollectionOptions) {
+		code := []byte{0xbf, 0x10, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0} // r0 = r1; exit
+		p, err := rivet.NewRawProgram("p", code, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		for _, n := range []int{1, 64, 5000} {
+			if res, err := p.RunDetailed(&rivet.RunOptions{Data: make([]byte, n)}); err != nil || res.R0%4 != 2 {
+				t.Errorf("%d bytes lie at %#x, %v", n, res.R0, err)
+			}
+		}
+	})
 }
 
 func BenchmarkRun(b *testing.B) {
