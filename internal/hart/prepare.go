@@ -16,7 +16,7 @@ func (c *Code) prepare(fuse bool) {
 		off += int(in.size)
 	}
 	c.ops = make([]op, len(ins)+1, len(ins)+1+8)
-	c.ops[len(ins)] = op{code: opGoto, imm: int64(c.base) + int64(len(c.text))}
+	c.ops[len(ins)] = op{code: opGoto, imm: int64(c.base) + 2*int64(parcels)}
 	c.link(ins)
 	c.measure(len(ins))
 	if fuse {
