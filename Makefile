@@ -2,6 +2,7 @@
 # make lint     gofmt and go vet
 # make bench    the Go benchmarks, and the programs of bench/ beside Linux's and clang's native code
 # make objects  rebuilds every committed object and executable with clang 19
+# make docs     rewrites the output that Markdown files show
 # make race     the packages with concurrency under the race detector
 
 GO        ?= go
@@ -11,7 +12,7 @@ PKGS      ?= ./...
 # Packages in which goroutines meet.
 RACE_PKGS = . ./internal/arena ./internal/maps ./internal/helpers ./internal/engine
 
-.PHONY: all build test race lint bench objects tools clean
+.PHONY: all build test race lint bench objects docs tools clean
 
 all: build
 
@@ -40,6 +41,9 @@ bench:
 objects:
 	@scripts/install-tools.sh objects
 	scripts/build-objects.sh
+
+docs:
+	$(GO) run ./scripts/docs
 
 clean:
 	rm -f rivet rivet-conformance
