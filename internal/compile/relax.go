@@ -13,6 +13,7 @@ type Form struct {
 // ends; each round is linear. A program built to make every round grow one
 // jump would take many rounds, so from round maxRounds on a jump that does not
 // fit takes its longest form at once, and so does one that nearly does not fit.
+// A program may be built for that, too: after twice as many rounds all take it.
 func (b *Buffer) relax(t Target) error {
 	forms := b.forms(t)
 	for i := range b.jumps {
@@ -23,6 +24,10 @@ func (b *Buffer) relax(t Target) error {
 	for round := 0; ; round++ {
 		for i := range b.jumps {
 			starts[i+1] = starts[i] + int64(b.jumps[i].size)
+		}
+		if round == 2*maxRounds {
+			b.longest(forms)
+			continue
 		}
 		grew, err := b.grow(forms, starts, round >= maxRounds)
 		if err != nil || !grew {
@@ -71,6 +76,15 @@ func (b *Buffer) grow(forms [maxKinds][]Form, starts []int64, hurry bool) (grew 
 		}
 	}
 	return grew, nil
+}
+
+// longest gives each jump its longest form.
+func (b *Buffer) longest(forms [maxKinds][]Form) {
+	for i := range b.jumps {
+		j := &b.jumps[i]
+		j.form = uint8(len(forms[j.kind]) - 1)
+		j.size = forms[j.kind][j.form].Size
+	}
 }
 
 // dist returns the distance from jump i to its label.

@@ -135,6 +135,8 @@ type Liveness struct {
 	High    []bool // per slot: the high half of what the instruction writes is read
 	gen     []Set
 	kill    []Set
+	queued  []bool
+	work    []int32
 }
 
 // Analyze computes the liveness of a function whose graph is g.
@@ -174,23 +176,45 @@ func effectsAt(insns []bpf.Insn, pc int32, calls Calls) (use, def Set) {
 	return Effects(&insns[pc], calls)
 }
 
-// solve iterates to the fixed point; in postorder, so that a function without
-// loops takes one pass, and one with loops of depth d at most d+2.
+// solve finds the fixed point: one pass in postorder, which is all that a
+// function without loops takes, then only blocks with a successor that has
+// changed. A set grows once a bit at most, so the work is linear however the
+// blocks lie; passes over all blocks would be as many as back edges follow each
+// other on a path, which a program can make its number of blocks.
 func (l *Liveness) solve(g *Graph) {
-	for changed := true; changed; {
-		changed = false
-		for k := len(g.RPO) - 1; k >= 0; k-- {
-			i := g.RPO[k]
-			b := &g.Blocks[i]
-			var out Set
-			for _, s := range b.Succs[:b.NumSuccs] {
-				out |= l.In[s]
-			}
-			l.Out[i] = out
-			if in := l.gen[i] | out&^l.kill[i]; in != l.In[i] {
-				l.In[i] = in
-				changed = true
-			}
+	l.queued = grow(l.queued, len(g.Blocks))
+	for i := range l.queued {
+		l.queued[i] = true
+	}
+	l.work = l.work[:0]
+	for k := len(g.RPO) - 1; k >= 0; k-- {
+		l.update(g, g.RPO[k])
+	}
+	for len(l.work) > 0 {
+		i := l.work[len(l.work)-1]
+		l.work = l.work[:len(l.work)-1]
+		l.update(g, i)
+	}
+}
+
+// update computes what is live in block i, and queues its predecessors when that has changed.
+func (l *Liveness) update(g *Graph, i int32) {
+	l.queued[i] = false
+	b := &g.Blocks[i]
+	var out Set
+	for _, s := range b.Succs[:b.NumSuccs] {
+		out |= l.In[s]
+	}
+	l.Out[i] = out
+	in := l.gen[i] | out&^l.kill[i]
+	if in == l.In[i] {
+		return
+	}
+	l.In[i] = in
+	for _, p := range b.Preds {
+		if !l.queued[p] {
+			l.queued[p] = true
+			l.work = append(l.work, p)
 		}
 	}
 }

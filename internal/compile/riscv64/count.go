@@ -17,6 +17,7 @@ type countFlow struct {
 	valid bool // a6 holds the count at this point of lowering
 	ins   []bool
 	outs  []bool
+	lost  []int32 // blocks whose successors do not know yet
 }
 
 // event is what an instruction does with a6.
@@ -55,6 +56,8 @@ func (l *lower) countEvent(in *ir.Instr) event {
 }
 
 // plan finds where a6 holds the count, and reports whether any load is needed.
+// All blocks start out as having it; that one has lost it is passed on to its
+// successors, so that each block is looked at three times at most.
 func (c *countFlow) plan(l *lower) (slot bool) {
 	c.on = l.u.Scheme == engine.Propagated && l.f.Src.ReachTailCall
 	if !c.on {
@@ -62,32 +65,40 @@ func (c *countFlow) plan(l *lower) (slot bool) {
 	}
 	n := len(l.f.Blocks)
 	c.ins, c.outs = resize(c.ins, n), resize(c.outs, n)
+	c.lost = c.lost[:0]
 	for i := range n {
-		c.ins[i], c.outs[i] = true, true
-	}
-	for changed := true; changed; {
-		changed, slot = false, false
-		for i := range l.f.Blocks {
-			in := c.enter(l, i)
-			out, load := c.through(l, i, in)
-			slot = slot || load
-			changed = changed || in != c.ins[i] || out != c.outs[i]
-			c.ins[i], c.outs[i] = in, out
+		c.ins[i] = true
+		if c.outs[i], _ = c.through(l, i, true); !c.outs[i] {
+			c.lost = append(c.lost, int32(i))
 		}
+	}
+	for len(c.lost) > 0 {
+		b := &l.f.Blocks[c.lost[len(c.lost)-1]]
+		c.lost = c.lost[:len(c.lost)-1]
+		for _, s := range b.Succs[:b.NumSuccs] {
+			c.lose(l, s)
+		}
+	}
+	for i := range n {
+		_, load := c.through(l, i, c.ins[i])
+		slot = slot || load
 	}
 	return slot
 }
 
-// enter reports whether a6 holds the count on all ways into block i.
-func (c *countFlow) enter(l *lower, i int) bool {
-	for _, p := range l.f.Blocks[i].Preds {
-		if !c.outs[p] {
-			return false
-		}
+// lose notes that a way into block i has lost the count.
+func (c *countFlow) lose(l *lower, i int32) {
+	if !c.ins[i] {
+		return
 	}
-	return true
+	c.ins[i] = false
+	if out, _ := c.through(l, int(i), false); out != c.outs[i] {
+		c.outs[i] = out
+		c.lost = append(c.lost, i)
+	}
 }
 
+// through follows the count through block i.
 func (c *countFlow) through(l *lower, i int, valid bool) (out, load bool) {
 	for _, v := range l.f.Blocks[i].Instrs {
 		switch l.countEvent(&l.f.Instrs[v]) {
