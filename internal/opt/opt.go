@@ -91,8 +91,11 @@ func (o *Optimizer) countUses(f *ir.Func) {
 			in := &f.Instrs[v]
 			o.read(in.A)
 			o.read(in.B)
-			if in.Op == ir.OpCmpXchg {
+			switch in.Op {
+			case ir.OpCmpXchg:
 				o.uses[in.N] = many // r0 by definition
+			case ir.OpExit:
+				o.uses[in.A] = many // r0 too: what reads it is the caller
 			}
 		}
 	}
