@@ -59,13 +59,13 @@ func (p *printer) function(f *Func) {
 		case KindInsn, KindEpilogue:
 			label := fmt.Sprintf("%5d: %s", b.Slot, b.BPF)
 			if b.Kind == KindEpilogue {
-				label += "  (epilogue)"
+				label += "  [epilogue]"
 			}
 			p.line(p.paint(bold, label), label, b.Note, 52)
 		case KindStubs: // behind the function's body
 			p.f("%s\n", p.paint(bold, stubsLabel(b.Code)))
 		default:
-			p.f("%s\n", p.paint(bold, b.Kind+":"))
+			p.f("%s\n", p.paint(bold, "["+b.Kind+"]"))
 		}
 		p.code(b.Code)
 	}
@@ -75,10 +75,10 @@ func (p *printer) function(f *Func) {
 func stubsLabel(code []Insn) string {
 	for _, in := range code {
 		if in.Note == "" || !strings.HasPrefix(in.Text, "jal") {
-			return "stubs:"
+			return "[stubs]"
 		}
 	}
-	return "fault stubs:"
+	return "[fault stubs]"
 }
 
 func (p *printer) code(list []Insn) {
