@@ -44,7 +44,8 @@ type Options struct {
 	// Descs is the address of a table of {address of the first slot, number of
 	// slots} by map index, for tail calls through a map that only a register names.
 	Descs uint64
-	// FuncTable is the address of a table of code addresses by function index.
+	// FuncTable is the address of a table of code addresses by function index,
+	// zero for functions that may not be called indirectly.
 	FuncTable uint64
 	// HelperArgs is as in ir.Env.
 	HelperArgs func(kind uint8, id int32) int

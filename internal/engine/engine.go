@@ -182,10 +182,5 @@ func MissReason(name string, slots []uint64, index uint32, count int) string {
 // MaxHelper bounds helper numbers: an indirect call of a smaller value calls a helper.
 const MaxHelper = 0x10000
 
-// MaxIndirect is how many indirect calls may be under way in one run. Direct
-// calls are bounded when a module is loaded; who calls whom through a register
-// is only known when it happens.
-const MaxIndirect = 16
-
 // ErrUnsupported is wrapped by errors about things that an engine cannot do on this host.
 var ErrUnsupported = errors.New("not supported")

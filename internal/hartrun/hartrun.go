@@ -110,7 +110,7 @@ func (e *Engine) slots(m int) uint64 {
 
 // lookupTables builds what code looks up by handle: for each map the address
 // and number of its slots, zero where it is no program array; for each function
-// the address that calls go to.
+// whose address is taken, the address that calls go to.
 func (e *Engine) lookupTables() []byte {
 	words := make([]uint64, 2*len(e.mod.Maps)+len(e.mod.Funcs)+1)
 	mem := bytesOf(words)
@@ -121,7 +121,10 @@ func (e *Engine) lookupTables() []byte {
 			put(2*i+1, uint64(len(s)))
 		}
 	}
-	for i := range e.mod.Funcs {
+	for i, f := range e.mod.Funcs {
+		if !f.AddrTaken {
+			continue // package load has not counted on a call of it
+		}
 		put(2*len(e.mod.Maps)+i, codeBase+uint64(e.image.Funcs[i].Body))
 	}
 	return mem
@@ -138,12 +141,13 @@ func bytesOf(words []uint64) []byte {
 type machine struct {
 	*hart.Hart
 	control []byte
+	args    [5]uint64 // of the helper being called
 }
 
 func (e *Engine) newMachine(code *hart.Code) *machine {
 	control := bytesOf(make([]uint64, controlSize/8))
 	regions := []hart.Region{e.shared[0], {Base: controlBase, Mem: control, Perm: hart.PermRW}, e.shared[1], e.shared[2]}
-	return &machine{hart.New(code, regions...), control}
+	return &machine{Hart: hart.New(code, regions...), control: control}
 }
 
 // Image returns the compiled code.
@@ -193,7 +197,6 @@ func (e *Engine) enter(h *machine, req *engine.Request) {
 	}
 	h.X[riscv64.RegCount] = bpf.MaxTailCalls
 	h.X[riscv64.RegCountA6] = bpf.MaxTailCalls
-	binary.LittleEndian.PutUint64(h.control[riscv64.StateIndirect:], engine.MaxIndirect)
 	h.PC = codeBase + uint64(e.image.Funcs[req.Func].Entry)
 	h.Instret = 0
 }
@@ -238,8 +241,8 @@ func (e *Engine) gate(h *machine, req *engine.Request, t *tracer) (done bool, er
 		}
 		id = int32(v)
 	}
-	args := [5]uint64(h.X[rv.A0:])
-	r0, err := req.Gate.Helper(kind, id, &args)
+	h.args = [5]uint64(h.X[rv.A0:])
+	r0, err := req.Gate.Helper(kind, id, &h.args)
 	if err != nil {
 		var exit *engine.Exit
 		if errors.As(err, &exit) {

@@ -118,6 +118,10 @@ func (t *tracer) at(pc uint32) error {
 			t.left = t.top().fn
 			t.frames = t.frames[:len(t.frames)-1]
 		}
+		// The epilogue that several exits share begins at the last one's mark.
+		if m.Kind == compile.MarkExit && (len(t.frames) > 1 || t.exited) {
+			continue
+		}
 		n, err := t.count(&m)
 		if err != nil {
 			return err
@@ -137,12 +141,9 @@ func (t *tracer) at(pc uint32) error {
 			ev.Kind, ev.HelperKind, ev.HelperID, ev.R0 = engine.EventHelper, bpf.CallHelper, m.Target, t.h.X[rv.A5]
 			t.event(ev)
 		case compile.MarkExit:
-			// The epilogue that several exits share begins at the last one's mark.
-			if len(t.frames) == 1 && !t.exited {
-				t.exited = true
-				ev.Kind, ev.R0 = engine.EventExit, t.h.X[rv.A5]
-				t.event(ev)
-			}
+			t.exited = true
+			ev.Kind, ev.R0 = engine.EventExit, t.h.X[rv.A5]
+			t.event(ev)
 		}
 	}
 	return nil

@@ -26,9 +26,6 @@ func (m *machine) pop(r *[numRegs]uint64, count int) (fn *code, pc, left int) {
 	f := &m.frames[len(m.frames)-1]
 	m.frames = m.frames[:len(m.frames)-1]
 	*(*[5]uint64)(r[6:11]) = f.saved
-	if f.indirect {
-		m.indirect--
-	}
 	m.killArgs(r)
 	if m.e.shared {
 		return f.fn, f.pc, count
@@ -60,8 +57,6 @@ func (m *machine) tailTarget(fn *code, pc int, r *[numRegs]uint64, count int) (*
 	}
 	return m.e.funcs[m.e.mod.Programs[token-1].Func], nil
 }
-
-var errIndirect = fmt.Errorf("%d indirect calls are under way already", engine.MaxIndirect)
 
 var errNoProgArray = fmt.Errorf("the second argument of bpf_tail_call is no program array")
 

@@ -55,7 +55,7 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 		return engine.Result{}, fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.funcs))
 	}
 	m := e.pool.Get().(*machine)
-	m.req, m.frames, m.indirect = req, m.frames[:0], 0
+	m.req, m.frames = req, m.frames[:0]
 	res, err := m.run(e.funcs[req.Func])
 	m.req = nil
 	e.pool.Put(m)
@@ -75,20 +75,18 @@ func (e *Engine) Call(handle uint64, req engine.Request) (engine.Result, error) 
 // machine is the state of one run that outlives an instruction, but for the
 // registers, the program counter and the tail-call count: those are locals of run.
 type machine struct {
-	e        *Engine
-	req      *engine.Request
-	frames   []frame   // of the callers
-	args     [5]uint64 // of the helper being called
-	indirect int       // indirect calls under way
+	e      *Engine
+	req    *engine.Request
+	frames []frame   // of the callers
+	args   [5]uint64 // of the helper being called
 }
 
 // frame is what a caller gets back when the subprogram it called returns.
 type frame struct {
-	fn       *code
-	pc       int // of the instruction after the call
-	saved    [5]uint64
-	count    int  // tail calls left in this frame (scheme Propagated)
-	indirect bool // entered by an indirect call
+	fn    *code
+	pc    int // of the instruction after the call
+	saved [5]uint64
+	count int // tail calls left in this frame (scheme Propagated)
 }
 
 // helper calls out through the gate. When done is true the run is over, with r0

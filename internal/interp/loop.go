@@ -479,14 +479,9 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 			}
 			r[0] = r0
 		case uint16(bpf.OpCallX):
-			if i, ok := bpf.FuncIndex(r[d]); ok && i < len(m.e.funcs) {
+			if i, ok := bpf.FuncIndex(r[d]); ok && i < len(m.e.funcs) && m.e.mod.Funcs[i].AddrTaken {
 				callee := m.e.funcs[i]
-				if m.indirect == engine.MaxIndirect {
-					return engine.Result{Retired: n}, m.badCall(fn, pc-1, r[d], errIndirect)
-				}
 				m.push(fn, pc, callee, &r, count)
-				m.indirect++
-				m.frames[len(m.frames)-1].indirect = true
 				fn, ops, pc = callee, callee.ops, 0
 				continue
 			}

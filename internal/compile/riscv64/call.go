@@ -6,7 +6,6 @@ import (
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/compile"
 	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
-	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/ir"
 )
 
@@ -75,11 +74,10 @@ func (l *lower) callX(in *ir.Instr) {
 	l.i(rv.SRLI, rv.T0, rv.T0, 1) // a table entry is 8 bytes
 	l.li(rv.T1, int64(l.u.FuncTable))
 	l.r(rv.ADD, rv.T0, rv.T0, rv.T1)
-	l.nest(in, target)
 	l.i(rv.LD, rv.T0, rv.T0, 0)
+	l.br(rv.BEQ, rv.T0, rv.Zero, other)
 	l.mark(in, compile.MarkCall, -1)
 	l.i(rv.JALR, rv.RA, rv.T0, 0)
-	l.unnest()
 	valid := l.count.valid
 	l.killCount()
 	l.mark(in, compile.MarkReturn, -1)
@@ -89,21 +87,4 @@ func (l *lower) callX(in *ir.Instr) {
 	l.mv(RegGate, target)
 	l.gate(in, compile.SiteCallX, 0)
 	l.b.Bind(done)
-}
-
-// nest counts an indirect call that begins, and refuses one too many. It uses t1.
-func (l *lower) nest(in *ir.Instr, target rv.Reg) {
-	l.i(rv.LD, rv.T1, RegState, StateIndirect)
-	deep := l.faultStub(in, engine.FaultBadCall, 0)
-	l.stubs[len(l.stubs)-1].addr = target
-	l.br(rv.BEQ, rv.T1, rv.Zero, deep)
-	l.i(rv.ADDI, rv.T1, rv.T1, -1)
-	l.st(rv.SD, rv.T1, RegState, StateIndirect)
-}
-
-// unnest counts an indirect call that has returned.
-func (l *lower) unnest() {
-	l.i(rv.LD, rv.T1, RegState, StateIndirect)
-	l.i(rv.ADDI, rv.T1, rv.T1, 1)
-	l.st(rv.SD, rv.T1, RegState, StateIndirect)
 }

@@ -34,10 +34,6 @@ const (
 	RegGate = rv.A7
 )
 
-// StateIndirect is the offset, in the block that RegState points to, of the
-// number of indirect calls that may still be nested.
-const StateIndirect = 0
-
 // regFar is the scratch register of jumps that need two instructions.
 const regFar = rv.T6
 
