@@ -17,6 +17,7 @@
     showView();
   }
   function showView() {
+    $("depths").style.transform = `translateY(${-scroll.scrollTop}px)`;
     const all = scroll.scrollWidth, seen = scroll.clientWidth;
     view.style.display = all > seen + 2 ? "block" : "none";
     view.style.left = 100 * scroll.scrollLeft / all + "%";

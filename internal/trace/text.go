@@ -84,13 +84,24 @@ func textRow(e *Event) []cell {
 	}
 	return []cell{
 		{look.label, look.sgr},
-		{strings.Repeat("  ", e.Depth) + flow, sgrBold},
+		{indent(e.Depth) + flow, sgrBold},
 		{detail, detailSGR},
 		{e.counts(), sgrYellow},
 		{home, ""},
 		{e.source(), sgrDim},
 		{e.Text, sgrDim},
 	}
+}
+
+// maxIndent bounds what indentation shows: tail calls from subprograms pile up
+// 8 × 34 frames at most, which no terminal is wide enough for.
+const maxIndent = 16
+
+func indent(depth int) string {
+	if depth <= maxIndent {
+		return strings.Repeat("  ", max(depth, 0))
+	}
+	return strings.Repeat("  ", maxIndent) + fmt.Sprintf("(%d deep) ", depth)
 }
 
 // table aligns columns by what is seen, not by bytes.
