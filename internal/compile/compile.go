@@ -73,6 +73,8 @@ type World struct {
 	SaveInEntry bool
 	// AnyTailCall tells whether the module has a tail call at all.
 	AnyTailCall bool
+	// IndirectTailCall tells whether an indirect call may reach a tail call.
+	IndirectTailCall bool
 
 	Return, Fault Label // bound by Prelude
 	bodies        Label // of function 0
@@ -212,6 +214,7 @@ func newWorld(mod *bpf.Module, opts *Options) *World {
 	}
 	for i, f := range mod.Funcs {
 		w.AnyTailCall = w.AnyTailCall || f.HasTailCall
+		w.IndirectTailCall = w.IndirectTailCall || f.AddrTaken && f.ReachTailCall
 		// What a subprogram tail-calls returns to the subprogram's caller.
 		w.SaveInEntry = w.SaveInEntry || f.HasTailCall && (called[i] || !f.Entry) || f.Entry && called[i]
 		w.Clobbers[i] = f.ReachTailCall || callsOut(f)

@@ -62,7 +62,9 @@ func (l *lower) arrayLookup(in *ir.Instr, a compile.Array) {
 // callX calls what a register names: the function whose handle it holds, or,
 // through the gate, the helper whose number it holds.
 func (l *lower) callX(in *ir.Instr) {
-	l.needCount()
+	if l.countEvent(in) == eventNeedKill {
+		l.needCount()
+	}
 	target := l.reg(in.A, rv.T3)
 	other, done := l.b.NewLabel(), l.b.NewLabel()
 	l.li(rv.T0, bpf.FuncHandleBase)

@@ -37,7 +37,10 @@ func (l *lower) countEvent(in *ir.Instr) event {
 			return eventKill
 		}
 	case ir.OpCallX:
-		return eventNeedKill // what it calls is not known
+		if l.u.IndirectTailCall {
+			return eventNeedKill // which function it calls is not known
+		}
+		return eventKill
 	case ir.OpCall:
 		callee := l.u.Module.Funcs[in.Imm]
 		switch {
