@@ -13,6 +13,20 @@ type Env struct {
 	// HelperArgs returns how many of R1–R5 a helper (bpf.CallHelper) or kfunc
 	// (bpf.CallKfunc) reads; 5 when unknown. May be nil.
 	HelperArgs func(kind uint8, id int32) int
+
+	// args is how many arguments each function built so far reads, plus one.
+	// Package load puts callees before callers, so that it is known at calls.
+	args []uint8
+}
+
+// read notes how many arguments a function reads.
+func (e *Env) read(fn, n int) {
+	if e.args == nil {
+		e.args = make([]uint8, len(e.Module.Funcs))
+	}
+	if fn < len(e.args) {
+		e.args[fn] = uint8(n + 1)
+	}
 }
 
 // NumArgs implements flow.Calls.
@@ -21,6 +35,9 @@ func (e *Env) NumArgs(in *bpf.Insn) int {
 	case in.Op == bpf.OpCallX:
 		return 5
 	case in.Src == bpf.CallSubprog:
+		if int(in.Imm) < len(e.args) && e.args[in.Imm] > 0 {
+			return int(e.args[in.Imm]) - 1
+		}
 		return e.Module.Funcs[in.Imm].NumArgs
 	case e.HelperArgs == nil:
 		return 5
@@ -128,10 +145,13 @@ func (b *Builder) linkBlocks() {
 func (b *Builder) entry() {
 	b.cur = [bpf.R10]Value{}
 	from := len(b.order)
-	live := b.live.In[0]
+	live, args := b.live.In[0], 0
 	for r := uint8(0); r < bpf.R10; r++ {
 		if live&flow.Both(r) == 0 {
 			continue
+		}
+		if r <= bpf.R5 {
+			args = int(r)
 		}
 		op := OpUndef
 		if r >= bpf.R1 && r <= bpf.R5 {
@@ -139,6 +159,7 @@ func (b *Builder) entry() {
 		}
 		b.def(Instr{Op: op, Type: I64, Home: r})
 	}
+	b.env.read(b.src.Index, args)
 	if b.shift == 1 {
 		b.add(Instr{Op: OpJump, Home: NoHome})
 		b.fn.Blocks[0].Instrs = b.order[from:len(b.order):len(b.order)]

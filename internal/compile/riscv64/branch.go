@@ -1,6 +1,8 @@
 package riscv64
 
 import (
+	"math/bits"
+
 	"github.com/rivetbpf/rivet/internal/compile"
 	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
 	"github.com/rivetbpf/rivet/internal/engine"
@@ -131,6 +133,8 @@ func (l *lower) branchSet(in *ir.Instr, to compile.Label) {
 		l.r(rv.AND, rv.T0, a, l.reg(in.B, rv.T1))
 	case fits12(in.Imm):
 		l.i(rv.ANDI, rv.T0, a, int32(in.Imm))
+	case in.Imm > 0 && in.Imm&(in.Imm-1) == 0 && l.ext.Has(rv.ExtZbs):
+		l.i(rv.BEXTI, rv.T0, a, int32(bits.TrailingZeros64(uint64(in.Imm))))
 	default:
 		l.li(rv.T1, in.Imm)
 		l.r(rv.AND, rv.T0, a, rv.T1)

@@ -37,6 +37,11 @@ func (l *lower) divide(in *ir.Instr, rd, ra rv.Reg) {
 		test = rv.T1
 		l.i(rv.ADDIW, test, rb, 0)
 	}
+	if l.ext.Has(rv.ExtZicond) {
+		l.r(op, rv.T0, ra, rb)
+		l.r(rv.CZEROEQZ, rd, rv.T0, test)
+		return
+	}
 	s := stub{label: l.b.NewLabel(), back: l.b.NewLabel(), rd: rd, kind: stubZero}
 	l.stubs = append(l.stubs, s)
 	l.br(rv.BEQ, test, rv.Zero, s.label)
