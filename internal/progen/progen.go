@@ -54,16 +54,29 @@ type Config struct {
 	Funcs      int // subprograms, at most
 	Faulty     int // percent of modules that may fault
 	Cost       int // instructions that a run executes at most, about, not counting tail calls
+	Fuel       int // of modules that are not to run out of it
 	Weights    [numStmts]int
 }
 
 // Default is a good mixture.
 func Default() Config {
-	return Config{Statements: 40, Programs: 3, Funcs: 6, Faulty: 20, Cost: 2500, Weights: [numStmts]int{
+	return Config{Statements: 40, Programs: 3, Funcs: 6, Faulty: 20, Cost: 2500, Fuel: 20_000, Weights: [numStmts]int{
 		StmtALU: 40, StmtLoad: 10, StmtStore: 12, StmtAtomic: 8, StmtPointer: 6, StmtIf: 9, StmtLoop: 4,
 		StmtBreak: 3, StmtExit: 1, StmtSkip: 1, StmtCall: 5, StmtCallX: 3, StmtHelper: 4, StmtMap: 3, StmtTailCall: 4,
 		StmtFault: 3,
 	}}
+}
+
+// Mixtures are configurations that lay weight on different things, Default among them.
+func Mixtures() map[string]Config {
+	large, faulty, calls, mem := Default(), Default(), Default(), Default()
+	large.Statements, large.Programs, large.Funcs, large.Cost = 400, 5, 15, 20_000
+	faulty.Faulty = 100
+	faulty.Weights[StmtFault] = 15
+	calls.Fuel = 2000
+	calls.Weights[StmtTailCall], calls.Weights[StmtCall], calls.Weights[StmtCallX] = 20, 15, 10
+	mem.Weights[StmtAtomic], mem.Weights[StmtPointer], mem.Weights[StmtLoad] = 40, 30, 30
+	return map[string]Config{"default": Default(), "large": large, "faulty": faulty, "calls": calls, "memory": mem}
 }
 
 // Slot says which program a slot of a program array holds.
@@ -207,7 +220,7 @@ type gen struct {
 }
 
 func generate(s *source, cfg Config) *Program {
-	g := &gen{source: s, cfg: cfg, p: &Program{Kfuncs: kfuncNames, Fuel: 20_000}}
+	g := &gen{source: s, cfg: cfg, p: &Program{Kfuncs: kfuncNames, Fuel: int64(cfg.Fuel)}}
 	g.faulty = g.chance(cfg.Faulty)
 	if g.faulty && g.chance(20) {
 		g.p.Fuel = int64(g.between(1, 60))

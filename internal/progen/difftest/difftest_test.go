@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/engines"
 	"github.com/rivetbpf/rivet/internal/interp"
+	"github.com/rivetbpf/rivet/internal/load"
 	"github.com/rivetbpf/rivet/internal/progen"
 )
 
@@ -33,8 +35,9 @@ func TestEngines(t *testing.T) {
 	} else if testing.Short() {
 		n = 1000
 	}
+	mixtures := progen.Mixtures()
 	eachSeed(n, func(seed uint64) bool {
-		p := progen.Generate(seed, progen.Default())
+		p := progen.Generate(seed, mixtures[mixture(seed)])
 		err := Compare(p, seed%traceEvery == 0)
 		if err != nil {
 			t.Errorf("seed %d: %v", seed, err)
@@ -43,6 +46,21 @@ func TestEngines(t *testing.T) {
 		return err == nil
 	})
 	t.Logf("%d programs on %d engines, 2 schemes", n, len(Engines))
+}
+
+// mixture says what kind of program a seed is for.
+func mixture(seed uint64) string {
+	switch {
+	case seed%50 == 0:
+		return "large"
+	case seed%8 == 1:
+		return "calls"
+	case seed%8 == 2:
+		return "faulty"
+	case seed%8 == 3:
+		return "memory"
+	}
+	return "default"
 }
 
 // eachSeed calls f with the seeds below n, on all processors, until f reports false.
@@ -72,78 +90,83 @@ func TestShape(t *testing.T) {
 	if arena.Base != 0x1000_0000 {
 		t.Fatal("progen probes the edges of an arena at another address")
 	}
-	poisoned := Engine{"interp with poison", func(w *World, s engine.Scheme) (engines.Engine, error) {
-		e, err := interp.New(w.Module, w.Arena, w.Tables, s)
-		if err == nil {
-			e.Poison = true
-		}
-		return e, err
-	}}
 	plain, faulty := progen.Default(), progen.Default()
 	plain.Faulty, faulty.Faulty = 0, 100
 	const n = 1500
-	spent := 0
-	var retired, tailCalls, missed, subcalls, kinds [8]uint64
+	var p, f tally
 	for seed := range uint64(n) {
-		for k, cfg := range []progen.Config{plain, faulty} {
-			p := progen.Generate(seed, cfg)
-			mod, err := p.Module()
-			if err != nil {
-				t.Fatalf("seed %d: %v", seed, err)
-			}
-			out, err := Run(p, mod, &Engines[0], engine.Shared, true)
-			if err != nil {
-				t.Fatalf("seed %d: %v", seed, err)
-			}
-			switch f := out.Fault; {
-			case f == nil:
-			case k == 1:
-				kinds[f.Kind]++
-			case f.Kind == engine.FaultFuel, f.Kind == engine.FaultBadCall && f.Addr >= bpf.FuncHandleBase:
-				spent++ // tail calls multiply loops, and nest indirect calls, beyond what the generator bounds
-			default:
-				t.Fatalf("seed %d: %v\n%s", seed, out.Fault, p.Text())
-			}
-			if k == 0 {
-				retired[0] += out.retired
-			}
-			for _, ev := range out.Events {
-				switch ev.Kind {
-				case engine.EventTailCall:
-					tailCalls[k]++
-				case engine.EventTailCallMissed:
-					missed[k]++
-				case engine.EventCall:
-					subcalls[k]++
-				}
-			}
-			if again, err := Run(p, mod, &poisoned, engine.Shared, false); err != nil {
-				t.Fatalf("seed %d: %v", seed, err)
-			} else {
-				again.Events = out.Events
-				if s := diff(out, again); s != "" {
-					t.Fatalf("seed %d relies on registers that a call destroys: %s\n%s", seed, s, p.Text())
-				}
-			}
-		}
+		p.run(t, seed, plain)
+		f.run(t, seed, faulty)
 	}
 	t.Logf("a plain program executes %d instructions, %.1f subprogram calls, %.1f tail calls (and %.1f that miss)",
-		retired[0]/n, float64(subcalls[0])/n, float64(tailCalls[0])/n, float64(missed[0])/n)
-	if spent > n/50 {
-		t.Errorf("%d of %d plain programs reach a limit", spent, n)
-	}
-	faults := uint64(0)
-	for k, c := range kinds {
-		if c > 0 {
-			t.Logf("%d of %d faulty programs: %v", c, n, engine.FaultKind(k))
-		}
-		faults += c
-	}
-	if faults < n/5 || kinds[engine.FaultMisalign] == 0 || kinds[engine.FaultFuel] == 0 || kinds[engine.FaultHelper] == 0 || kinds[engine.FaultBadCall] == 0 {
-		t.Errorf("kinds of faults are missing, or there are few: %v", kinds)
-	}
-	if tailCalls[0] < n/2 || missed[0] < n/10 || subcalls[0] < n {
+		p.retired/n, float64(p.events[engine.EventCall])/n, float64(p.events[engine.EventTailCall])/n,
+		float64(p.events[engine.EventTailCallMissed])/n)
+	if p.events[engine.EventTailCall] < n/2 || p.events[engine.EventTailCallMissed] < n/10 || p.events[engine.EventCall] < n {
 		t.Errorf("calls are rare")
+	}
+	// Tail calls multiply loops, and nest indirect calls, beyond what the generator bounds.
+	spent := p.faults[engine.FaultFuel] + p.limits
+	if all := p.sum(); all != spent || spent > n/50 {
+		t.Errorf("%d plain programs fault, %d at a limit", all, spent)
+	}
+	for _, kind := range []engine.FaultKind{engine.FaultAccess, engine.FaultMisalign, engine.FaultFuel, engine.FaultHelper, engine.FaultBadCall} {
+		t.Logf("%d of %d faulty programs: %v", f.faults[kind], n, kind)
+		if f.faults[kind] < n/100 {
+			t.Errorf("%v: rare", kind)
+		}
+	}
+}
+
+// tally counts what programs do.
+type tally struct {
+	retired uint64
+	events  map[engine.EventKind]int
+	faults  map[engine.FaultKind]int
+	limits  int // indirect calls nested too deep
+}
+
+func (c *tally) sum() (n int) {
+	for _, k := range c.faults {
+		n += k
+	}
+	return n + c.limits
+}
+
+// poisoned is the reference with other values in what calls destroy.
+var poisoned = Engine{"interp with poison", func(w *World, s engine.Scheme) (engines.Engine, error) {
+	e, err := interp.New(w.Module, w.Arena, w.Tables, s)
+	if err == nil {
+		e.Poison = true
+	}
+	return e, err
+}}
+
+func (c *tally) run(t *testing.T, seed uint64, cfg progen.Config) {
+	if c.events == nil {
+		c.events, c.faults = map[engine.EventKind]int{}, map[engine.FaultKind]int{}
+	}
+	p := progen.Generate(seed, cfg)
+	mod, err := p.Module()
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	out, err := Run(p, mod, &Engines[0], engine.Shared, true)
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	c.retired += out.retired
+	for _, ev := range out.Events {
+		c.events[ev.Kind]++
+	}
+	switch f := out.Fault; {
+	case f == nil:
+	case f.Kind == engine.FaultBadCall && f.Err != nil && f.Addr >= bpf.FuncHandleBase && cfg.Faulty == 0:
+		c.limits++
+	default:
+		c.faults[f.Kind]++
+	}
+	if err := compareOne(p, mod, &poisoned, out, engine.Shared, true); err != nil {
+		t.Fatalf("seed %d relies on registers that a call destroys: %v\n%s", seed, err, p.Text())
 	}
 }
 
@@ -205,5 +228,28 @@ func TestRegressions(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestShrink: of a program that is kept for one of its instructions little else remains.
+func TestShrink(t *testing.T) {
+	isNeg := func(in bpf.Insn) bool { return in.Op == bpf.ClassALU64|bpf.ALUNeg }
+	tried := 0
+	for seed := uint64(0); tried < 5; seed++ {
+		p := progen.Generate(seed, progen.Default())
+		keep := func(q *progen.Program) bool {
+			return slices.ContainsFunc(q.Raw, func(r load.RawProgram) bool { return slices.ContainsFunc(r.Insns, isNeg) })
+		}
+		if !keep(p) {
+			continue
+		}
+		tried++
+		small := Shrink(p, keep, time.Minute)
+		if mod, err := small.Module(); err != nil || progen.Defined(mod, small.Slots) != nil {
+			t.Errorf("seed %d: what is left is not valid: %v", seed, err)
+		}
+		if n := small.Insns(); n > 8 || !keep(small) {
+			t.Errorf("seed %d: %d instructions of %d are left:\n%s", seed, n, p.Insns(), small.Text())
+		}
 	}
 }
