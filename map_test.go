@@ -94,7 +94,7 @@ func TestIterate(t *testing.T) {
 
 // Putting a program of another type into the array is refused when it is put
 // there, with both types named (property 8 of the tail-call contract).
-func TestProgramArrayTypes(t *testing.T) {
+func TestProperty8ProgramOfAnotherTypeIsRefused(t *testing.T) {
 	everywhere(t, func(t *testing.T, opts rivet.CollectionOptions) {
 		c := load(t, spec(t, "basic"), opts)
 		jump := c.Maps["jump"]
