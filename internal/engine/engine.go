@@ -30,10 +30,11 @@ func (s Scheme) String() string {
 
 // Request is one run of one function.
 type Request struct {
-	Func     int       // index into Module.Funcs
-	Args     [5]uint64 // R1 to R5
-	StackTop uint64    // guest address that R10 has in the first frame (shared with callees below it)
-	Fuel     int64     // backward jumps and tail calls it may execute; 0: no bound
+	Func     int          // index into Module.Funcs
+	Args     [5]uint64    // R1 to R5
+	StackTop uint64       // guest address that R10 has in the first frame (shared with callees below it)
+	Fuel     int64        // backward jumps and tail calls it may execute; 0: no bound
+	Stop     *atomic.Bool // when it turns true the run ends soon, with FaultStopped; may be nil
 	Gate     Gate
 	Trace    func(*Event) // nil: not traced
 }
@@ -67,11 +68,12 @@ const (
 	FaultFuel                      // fuel spent
 	FaultHelper                    // a helper refused its arguments or failed; see Err
 	FaultBadCall                   // indirect call of something that is not a function
+	FaultStopped                   // Request.Stop turned true
 	FaultMachine                   // the machine itself stopped: a compiler's fault, not a guest's
 )
 
 var faultNames = [...]string{"access outside guest memory", "misaligned atomic access",
-	"out of fuel", "helper failed", "call of a value that is not a function", "machine stopped"}
+	"out of fuel", "helper failed", "call of a value that is not a function", "stopped", "machine stopped"}
 
 func (k FaultKind) String() string { return faultNames[k] }
 

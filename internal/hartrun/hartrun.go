@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"sync"
 	"unsafe"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/compile/riscv64"
 	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/gate"
 	"github.com/rivetbpf/rivet/internal/hart"
 )
 
@@ -49,12 +49,10 @@ type Options struct {
 
 // Engine runs the functions of one module. It is safe for concurrent use.
 type Engine struct {
-	mod     *bpf.Module
-	arena   *arena.Arena
+	gate.Linked
 	tables  *engine.Tables
 	scheme  engine.Scheme
 	target  *riscv64.Target
-	image   *compile.Image
 	code    *hart.Code
 	shared  []hart.Region // arena, slots, tables
 	idle    sync.Pool     // of *machine
@@ -74,14 +72,14 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) 
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{mod: mod, arena: ar, tables: tables, scheme: opts.Scheme, target: target}
-	if e.image, err = compile.Compile(mod, target, e.compileOptions(&opts)); err != nil {
+	e := &Engine{Linked: gate.Linked{Module: mod, Arena: ar, Base: codeBase}, tables: tables, scheme: opts.Scheme, target: target}
+	if e.Linked.Image, err = compile.Compile(mod, target, e.compileOptions(&opts)); err != nil {
 		return nil, err
 	}
-	if len(e.image.Code) > arena.Base-codeBase {
-		return nil, fmt.Errorf("%d bytes of code: at most %d fit below guest memory", len(e.image.Code), arena.Base-codeBase)
+	if len(e.Linked.Image.Code) > arena.Base-codeBase {
+		return nil, fmt.Errorf("%d bytes of code: at most %d fit below guest memory", len(e.Linked.Image.Code), arena.Base-codeBase)
 	}
-	e.code = hart.NewCodeExt(codeBase, e.image.Code, ext)
+	e.code = hart.NewCodeExt(codeBase, e.Linked.Image.Code, ext)
 	e.shared = []hart.Region{
 		{Base: ar.Base(), Mem: ar.Mem(), Perm: hart.PermRW},
 		{Base: slotsBase, Mem: bytesOf(tables.Slots), Perm: hart.PermR, Atomic: true},
@@ -94,10 +92,10 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) 
 func (e *Engine) compileOptions(opts *Options) *compile.Options {
 	return &compile.Options{
 		Scheme: opts.Scheme, Base: codeBase,
-		ArenaBase: e.arena.Base(), ArenaSize: e.arena.Size(),
-		MapValue: func(i int) uint64 { return e.mod.Maps[i].Values },
+		ArenaBase: e.Arena.Base(), ArenaSize: e.Arena.Size(),
+		MapValue: func(i int) uint64 { return e.Module.Maps[i].Values },
 		Slots:    e.slots,
-		Descs:    tablesBase, FuncTable: tablesBase + uint64(len(e.mod.Maps))*16,
+		Descs:    tablesBase, FuncTable: tablesBase + gate.FuncTable(e.Module),
 		HelperArgs: opts.HelperArgs, InlineLookup: opts.InlineLookup, NoChecks: opts.NoChecks, Disable: opts.Disable,
 		Dump: opts.Dump, DumpStages: opts.DumpStages,
 	}
@@ -108,24 +106,12 @@ func (e *Engine) slots(m int) uint64 {
 	return slotsBase + uint64(start)*8
 }
 
-// lookupTables builds what code looks up by handle: for each map the address
-// and number of its slots, zero where it is no program array; for each function
-// whose address is taken, the address that calls go to.
 func (e *Engine) lookupTables() []byte {
-	words := make([]uint64, 2*len(e.mod.Maps)+len(e.mod.Funcs)+1)
+	words := make([]uint64, gate.Words(e.Module)+1)
+	e.Lookup(words, e.tables, e.slots)
 	mem := bytesOf(words)
-	put := func(i int, v uint64) { binary.LittleEndian.PutUint64(mem[8*i:], v) }
-	for i := range e.mod.Maps {
-		if s, _ := e.tables.Of(i); len(s) > 0 {
-			put(2*i, e.slots(i))
-			put(2*i+1, uint64(len(s)))
-		}
-	}
-	for i, f := range e.mod.Funcs {
-		if !f.AddrTaken {
-			continue // package load has not counted on a call of it
-		}
-		put(2*len(e.mod.Maps)+i, codeBase+uint64(e.image.Funcs[i].Body))
+	for i, w := range words { // guest memory is little-endian whatever the host is
+		binary.LittleEndian.PutUint64(mem[8*i:], w)
 	}
 	return mem
 }
@@ -142,6 +128,7 @@ type machine struct {
 	*hart.Hart
 	control []byte
 	args    [5]uint64 // of the helper being called
+	fuel    engine.Fuel
 }
 
 func (e *Engine) newMachine(code *hart.Code) *machine {
@@ -151,20 +138,15 @@ func (e *Engine) newMachine(code *hart.Code) *machine {
 }
 
 // Image returns the compiled code.
-func (e *Engine) Image() *compile.Image { return e.image }
+func (e *Engine) Image() *compile.Image { return e.Linked.Image }
 
 // Target returns the instruction set compiled for.
 func (e *Engine) Target() compile.Target { return e.target }
 
-// TailTarget returns what a slot of a program array holds for Module.Programs[prog].
-func (e *Engine) TailTarget(prog int) uint64 {
-	return codeBase + uint64(e.image.Funcs[e.mod.Programs[prog].Func].Body)
-}
-
 // Run executes a function to its end. An error is an *engine.Fault.
 func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
-	if req.Func < 0 || req.Func >= len(e.mod.Funcs) {
-		return engine.Result{}, fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.mod.Funcs))
+	if req.Func < 0 || req.Func >= len(e.Module.Funcs) {
+		return engine.Result{}, fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.Module.Funcs))
 	}
 	if req.Trace != nil {
 		return e.runTraced(req)
@@ -185,78 +167,81 @@ func (e *Engine) enter(h *machine, req *engine.Request) {
 	}
 	h.X[0] = 0
 	copy(h.X[rv.A0:], req.Args[:])
-	h.X[rv.RA] = codeBase + uint64(e.image.ReturnPC)
+	h.X[rv.RA] = codeBase + uint64(e.Linked.Image.ReturnPC)
 	h.X[rv.SP] = controlBase + controlSize
 	h.X[riscv64.RegStack] = req.StackTop
-	h.X[riscv64.RegArenaBase] = e.arena.Base()
-	h.X[riscv64.RegArenaSize] = e.arena.Size()
+	h.X[riscv64.RegArenaBase] = e.Arena.Base()
+	h.X[riscv64.RegArenaSize] = e.Arena.Size()
 	h.X[riscv64.RegState] = controlBase
-	h.X[riscv64.RegFuel] = math.MaxInt64
-	if req.Fuel > 0 {
-		h.X[riscv64.RegFuel] = uint64(req.Fuel)
-	}
+	h.X[riscv64.RegFuel] = uint64(h.fuel.Start(req))
 	h.X[riscv64.RegCount] = bpf.MaxTailCalls
 	h.X[riscv64.RegCountA6] = bpf.MaxTailCalls
-	h.PC = codeBase + uint64(e.image.Funcs[req.Func].Entry)
+	h.PC = e.Entry(req.Func)
 	h.Instret = 0
 }
 
 // loop runs the hart from gate to gate.
 func (e *Engine) loop(h *machine, req *engine.Request, t *tracer) (engine.Result, error) {
+	image := e.Linked.Image
 	for {
 		trap := h.Run(0)
 		switch {
 		case trap.Kind == hart.Ecall:
-			if done, err := e.gate(h, req, t); done {
+			if done, err := e.helper(h, req, t); done {
 				return engine.Result{R0: h.X[rv.A5], Retired: h.Instret}, err
 			}
 		case trap.Kind == hart.Break && t != nil:
 			if err := t.at(uint32(h.PC - codeBase)); err != nil {
 				return engine.Result{Retired: h.Instret}, err
 			}
-		case trap.Kind == hart.Ebreak && h.PC == codeBase+uint64(e.image.ReturnPC):
+		case trap.Kind == hart.Ebreak && h.PC == codeBase+uint64(image.ReturnPC):
 			return engine.Result{R0: h.X[rv.A5], Retired: h.Instret}, nil
-		case trap.Kind == hart.Ebreak && h.PC == codeBase+uint64(e.image.FaultPC):
-			return engine.Result{Retired: h.Instret}, e.fault(h)
+		case trap.Kind == hart.Ebreak && h.PC == codeBase+uint64(image.FaultPC):
+			if fault := e.fault(h); fault != nil {
+				return engine.Result{Retired: h.Instret}, fault
+			}
 		default:
-			return engine.Result{Retired: h.Instret}, e.machineFault(h, trap)
+			return engine.Result{Retired: h.Instret}, e.MachineFault(h.PC, errors.New(trap.String()))
 		}
 	}
 }
 
-// gate runs a helper. Where the run ends with it, the result is left in the register of r0.
-func (e *Engine) gate(h *machine, req *engine.Request, t *tracer) (done bool, err error) {
-	site, ok := e.image.SiteAt(uint32(h.PC - codeBase))
-	if !ok {
-		return true, e.machineFault(h, hart.Trap{Kind: hart.Ecall})
+// fault handles a check that failed. It returns nil where only a slice of fuel
+// was used up, with the hart ready to go on.
+func (e *Engine) fault(h *machine) error {
+	f := e.Fault(h.X[riscv64.RegFaultPC], h.X[riscv64.RegFaultOff])
+	if f.Kind != engine.FaultFuel {
+		return f
 	}
-	kind, id := uint8(bpf.CallHelper), site.ID
-	switch site.Kind {
-	case compile.SiteKfunc:
-		kind = bpf.CallKfunc
-	case compile.SiteCallX:
-		v := h.X[riscv64.RegGate]
-		if v >= engine.MaxHelper {
-			return true, &engine.Fault{Kind: engine.FaultBadCall, Func: int(site.Func), Insn: int(site.Insn), Addr: v}
-		}
-		id = int32(v)
+	n, why, ok := h.fuel.Next()
+	if !ok {
+		f.Kind = why
+		return f
+	}
+	h.X[riscv64.RegFuel] = uint64(n)
+	h.PC = h.X[riscv64.RegFaultPC]
+	return nil
+}
+
+// helper runs a helper. Where the run ends with it, the result is left in the register of r0.
+func (e *Engine) helper(h *machine, req *engine.Request, t *tracer) (done bool, err error) {
+	c, err := e.Call(h.PC, h.X[riscv64.RegGate])
+	if err != nil {
+		return true, err
 	}
 	h.args = [5]uint64(h.X[rv.A0:])
-	r0, err := req.Gate.Helper(kind, id, &h.args)
+	r0, err := req.Gate.Helper(c.Kind, c.ID, &h.args)
 	if err != nil {
-		var exit *engine.Exit
-		if errors.As(err, &exit) {
-			t.helper(site, kind, id, exit.R0)
-			t.exit(site, exit.R0)
-			h.X[rv.A5] = exit.R0
-			return true, nil
+		exit, fault := c.Failed(err)
+		if fault != nil {
+			return true, fault
 		}
-		if f, ok := err.(*engine.Fault); ok {
-			return true, f
-		}
-		return true, &engine.Fault{Kind: engine.FaultHelper, Func: int(site.Func), Insn: int(site.Insn), Err: err}
+		t.helper(&c, exit.R0)
+		t.exit(c.Site, exit.R0)
+		h.X[rv.A5] = exit.R0
+		return true, nil
 	}
-	t.helper(site, kind, id, r0)
+	t.helper(&c, r0)
 	clobber(h)
 	h.X[rv.A0] = r0
 	return false, nil
@@ -274,24 +259,4 @@ func clobber(h *machine) {
 	for r := rv.T3; r <= rv.T6; r++ {
 		h.X[r] = poison
 	}
-}
-
-// fault makes a fault of a failed check.
-func (e *Engine) fault(h *machine) error {
-	site, ok := e.image.SiteAt(uint32(h.X[riscv64.RegFaultPC] - codeBase))
-	if !ok {
-		return e.machineFault(h, hart.Trap{Kind: hart.Ebreak})
-	}
-	f := &engine.Fault{Kind: site.Fault, Func: int(site.Func), Insn: int(site.Insn), Size: int(site.Size)}
-	if f.Kind != engine.FaultFuel {
-		f.Addr = h.X[riscv64.RegFaultOff] + e.arena.Base()
-	}
-	return f
-}
-
-// machineFault reports a trap that correct code does not cause.
-func (e *Engine) machineFault(h *machine, trap hart.Trap) error {
-	line, _ := e.image.LineAt(uint32(h.PC - codeBase))
-	return &engine.Fault{Kind: engine.FaultMachine, Func: int(line.Func), Insn: int(line.Insn),
-		Err: fmt.Errorf("at %#x: %v", h.PC, trap)}
 }

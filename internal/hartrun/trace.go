@@ -11,6 +11,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/compile/riscv64"
 	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/gate"
 	"github.com/rivetbpf/rivet/internal/hart"
 )
 
@@ -26,7 +27,7 @@ func (e *Engine) traced() *tracing {
 	t.once.Do(func() {
 		t.at = map[uint32][]compile.Mark{}
 		var pcs []uint64
-		for _, m := range e.image.Marks() {
+		for _, m := range e.Linked.Image.Marks() {
 			if t.at[m.PC] == nil {
 				pcs = append(pcs, codeBase+uint64(m.PC))
 			}
@@ -70,7 +71,7 @@ func (e *Engine) runTraced(req *engine.Request) (engine.Result, error) {
 
 // entryHome says where the count is behind the first instruction of an entry.
 func (e *Engine) entryHome(fn int) string {
-	f := e.mod.Funcs[fn]
+	f := e.Module.Funcs[fn]
 	switch {
 	case !f.ReachTailCall:
 		return ""
@@ -167,8 +168,8 @@ func (t *tracer) returns(m *compile.Mark) bool {
 
 // functionAt returns the function whose body is at a code address.
 func (e *Engine) functionAt(addr uint64) int {
-	for i := range e.image.Funcs {
-		if codeBase+uint64(e.image.Funcs[i].Body) == addr {
+	for i := range e.Linked.Image.Funcs {
+		if codeBase+uint64(e.Linked.Image.Funcs[i].Body) == addr {
 			return i
 		}
 	}
@@ -184,7 +185,7 @@ func (t *tracer) tailCall(m *compile.Mark, ev engine.Event) {
 	}
 	if m.Map < 0 {
 		i, ok := bpf.MapIndex(t.h.X[rv.A1])
-		if !ok || i >= len(t.e.mod.Maps) {
+		if !ok || i >= len(t.e.Module.Maps) {
 			return // a fault follows
 		}
 		ev.Map = i
@@ -193,8 +194,8 @@ func (t *tracer) tailCall(m *compile.Mark, ev engine.Event) {
 	if start < 0 {
 		return
 	}
-	ev.Reason = engine.MissReason(t.e.mod.Maps[ev.Map].Name, slots, ev.Index, ev.CountBefore)
-	if ev.Reason == "" && t.e.scheme == engine.Propagated && int64(t.h.X[riscv64.RegFuel]) <= 0 {
+	ev.Reason = engine.MissReason(t.e.Module.Maps[ev.Map].Name, slots, ev.Index, ev.CountBefore)
+	if ev.Reason == "" && t.e.scheme == engine.Propagated && int64(t.h.X[riscv64.RegFuel]) <= 0 && t.h.fuel.Left() == 0 {
 		return // it would be taken, but for the fuel
 	}
 	if ev.Reason == "" {
@@ -208,13 +209,13 @@ func (t *tracer) tailCall(m *compile.Mark, ev engine.Event) {
 }
 
 // helper reports a helper call that returned.
-func (t *tracer) helper(site *compile.Site, kind uint8, id int32, r0 uint64) {
+func (t *tracer) helper(c *gate.Call, r0 uint64) {
 	if t == nil {
 		return
 	}
 	n, _ := t.count(&t.helpAt)
-	t.event(engine.Event{Kind: engine.EventHelper, Func: int(site.Func), Insn: int(site.Insn), Target: -1,
-		HelperKind: kind, HelperID: id, CountBefore: n, Count: n, Home: t.helpAt.Home.String(), R0: r0})
+	t.event(engine.Event{Kind: engine.EventHelper, Func: int(c.Site.Func), Insn: int(c.Site.Insn), Target: -1,
+		HelperKind: c.Kind, HelperID: c.ID, CountBefore: n, Count: n, Home: t.helpAt.Home.String(), R0: r0})
 }
 
 // exit reports that a helper ended the run.

@@ -27,10 +27,14 @@ func (l *lower) end(in *ir.Instr) {
 	}
 }
 
-// burn takes one unit of fuel.
+// burn takes one unit of fuel. Where it was the last of a slice the engine may
+// give another, and the code goes on behind the check with all its registers.
 func (l *lower) burn(in *ir.Instr) {
 	l.i(rv.ADDI, RegFuel, RegFuel, -1)
 	l.br(rv.BLT, RegFuel, rv.Zero, l.faultStub(in, engine.FaultFuel, 0))
+	back := l.b.NewLabel()
+	l.b.Bind(back)
+	l.stubs[len(l.stubs)-1].back = back
 }
 
 // condRow says how a condition becomes a branch: its operation, with the

@@ -242,6 +242,9 @@ func (l *lower) emitStubs() {
 		}
 		l.b.Jump(jumpFault, 0, l.u.Fault)
 		l.b.Site(s.site)
+		if s.site.Fault == engine.FaultFuel {
+			l.b.Jump(jumpAlways, 0, s.back)
+		}
 	}
 }
 
