@@ -8,9 +8,11 @@ import (
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/gate"
 	"github.com/rivetbpf/rivet/internal/hartrun"
 	"github.com/rivetbpf/rivet/internal/helpers"
 	"github.com/rivetbpf/rivet/internal/interp"
+	"github.com/rivetbpf/rivet/internal/native"
 )
 
 // backend is an engine over one module. Run must be safe for concurrent use,
@@ -37,19 +39,38 @@ var backends = map[Engine]func(*parts) (backend, error){
 	EngineHart:   newHart,
 }
 
+func init() {
+	if native.Supported() == nil {
+		backends[EngineNative] = newNative
+	}
+}
+
 // preferred lists engines, best first, for EngineDefault.
-var preferred = []Engine{EngineHart, EngineInterp}
+var preferred = []Engine{EngineNative, EngineHart, EngineInterp}
 
 func newInterp(p *parts) (backend, error) {
 	return interp.New(p.module, p.arena, p.tables, p.opts.TailCalls.scheme())
 }
 
 func newHart(p *parts) (backend, error) {
-	return hartrun.New(p.module, p.arena, p.tables, p.hartOptions())
+	return hartrun.New(p.module, p.arena, p.tables, p.options())
 }
 
-func (p *parts) hartOptions() hartrun.Options {
-	o := hartrun.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March,
+func newNative(p *parts) (backend, error) {
+	return native.New(p.module, p.arena, p.tables, p.options())
+}
+
+// newArena makes guest memory of the kind that an engine needs.
+func newArena(e Engine, size uint64) (*arena.Arena, error) {
+	if e == EngineNative {
+		return arena.Map(size)
+	}
+	return arena.New(size)
+}
+
+// options are those of the engines that compile.
+func (p *parts) options() gate.Options {
+	o := gate.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March,
 		HelperArgs: p.table.NumArgs, InlineLookup: p.table.LooksUpArrays(),
 		Dump: p.opts.Dump, DumpStages: map[string]bool{}, Disable: map[string]bool{}}
 	for _, pass := range p.opts.Disable {
@@ -74,6 +95,9 @@ func (e Engine) resolve() (Engine, error) {
 	}
 	if backends[e] != nil {
 		return e, nil
+	}
+	if e == EngineNative {
+		return 0, fmt.Errorf("engine native: %w; available here are %s", native.Supported(), available())
 	}
 	return 0, fmt.Errorf("engine %v: %w in this build; available are %s", e, ErrNotSupported, available())
 }

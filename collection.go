@@ -176,7 +176,7 @@ func (c *core) layOut() error {
 	total := fixed + uint64(c.opts.MaxRuns)*slot
 	total += min(c.opts.PacketMemory, (limit-total)&^63)
 	var err error
-	c.arena, err = arena.New(total)
+	c.arena, err = newArena(c.engine, total)
 	return err
 }
 

@@ -11,7 +11,7 @@ const EngineHartUnchecked Engine = 100
 
 func init() {
 	backends[EngineHartUnchecked] = func(p *parts) (backend, error) {
-		o := p.hartOptions()
+		o := p.options()
 		o.NoChecks = true
 		return hartrun.New(p.module, p.arena, p.tables, o)
 	}

@@ -7,11 +7,9 @@ import (
 	"debug/elf"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -71,75 +69,121 @@ func (r *benchReference) linux(march string) benchFigure {
 	return r.ZbaZbb
 }
 
+// bench is the programs of a directory and what is known about them.
+type bench struct {
+	app        *app
+	dir        string
+	tailCalls  string
+	programs   []benchProgram
+	packet     []byte
+	references map[string]*benchReference
+}
+
 func (a *app) benchCommand() *cobra.Command {
+	b := &bench{app: a, dir: "bench"}
 	var asJSON bool
-	var tailCalls string
+	var table string
 	c := &cobra.Command{
 		Use:   "bench [DIR]",
 		Short: "Measure compiled and native code on the hart",
 		Long: `Runs every program of DIR (default bench) once on the hart, with the input that
 DIR holds: compiled by rivet, compiled without memory checks and fuel, and as
 clang's native code. Prints for each the size of the code, the instructions
-that one run retires and the result; an unexpected result is an error.
+that one run retires and the result; an unexpected result is an error. The
+tables are Markdown. That of speed measures this host: compilation, both
+engines, and the hart beside qemu-riscv64-static, if that is installed.
 
 Code without checks is not safe; this command exists only in a binary that was
 built with -tags measure.`,
 		Example: `  go run -tags measure ./cmd/rivet bench bench
+  go run -tags measure ./cmd/rivet bench --table speed bench
   go run -tags measure ./cmd/rivet bench --json bench > figures.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			dir := "bench"
 			if len(args) == 1 {
-				dir = args[0]
+				b.dir = args[0]
 			}
-			return a.bench(dir, tailCalls, asJSON)
+			return b.command(table, asJSON)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array")
-	c.Flags().StringVar(&tailCalls, "tail-calls", "shared", "how the tail-call count travels: shared or propagated")
+	c.Flags().StringVar(&table, "table", "", "the table to print: "+strings.Join(tableNames(), ", ")+" (default retired and size)")
+	c.Flags().StringVar(&b.tailCalls, "tail-calls", "shared", "how the tail-call count travels: shared or propagated")
 	return c
 }
 
-func (a *app) bench(dir, tailCalls string, asJSON bool) error {
-	var programs []benchProgram
-	if err := readJSON(filepath.Join(dir, "programs.json"), &programs); err != nil {
+func (b *bench) command(table string, asJSON bool) error {
+	if table != "" && benchTables[table] == nil {
+		return usagef("table %q: must be one of %s", table, strings.Join(tableNames(), ", "))
+	}
+	if asJSON && table != "" {
+		return usagef("--table and --json exclude each other")
+	}
+	if err := b.read(); err != nil {
+		return err
+	}
+	switch {
+	case asJSON:
+		results, err := b.run()
+		if err != nil {
+			return err
+		}
+		return writeJSON(b.app.out, results)
+	case table == "":
+		if err := b.retired(); err != nil {
+			return err
+		}
+		return b.size()
+	}
+	return benchTables[table](b)
+}
+
+// read reads what the directory holds besides code.
+func (b *bench) read() error {
+	if err := readJSON(filepath.Join(b.dir, "programs.json"), &b.programs); err != nil {
 		return err
 	}
 	var references []*benchReference
-	if err := readJSON(filepath.Join(dir, "linux-riscv64.json"), &references); err != nil {
+	if err := readJSON(filepath.Join(b.dir, "linux-riscv64.json"), &references); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "packet.hex"))
-	if err != nil {
-		return err
-	}
-	packet, err := parseHex(string(text))
-	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(dir, "packet.hex"), err)
-	}
-	reference := map[string]*benchReference{}
+	b.references = map[string]*benchReference{}
 	for _, r := range references {
-		reference[r.Program] = r
+		b.references[r.Program] = r
 	}
+	name := filepath.Join(b.dir, "packet.hex")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if b.packet, err = parseHex(string(text)); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// run measures every program in every way.
+func (b *bench) run() ([]benchResult, error) {
 	var results []benchResult
-	for _, p := range programs {
+	for _, p := range b.programs {
+		ref := b.references[p.Program]
+		if ref == nil {
+			return nil, fmt.Errorf("program %s of programs.json is not in linux-riscv64.json", p.Program)
+		}
 		for _, march := range benchMarches {
 			for _, variant := range benchVariants {
-				r, err := a.measure(dir, p, march, variant, tailCalls, packet)
-				if err != nil {
-					return fmt.Errorf("%s, %s, %s: %w", p.Program, march, variant, err)
+				r, err := b.measure(p, march, variant)
+				if err == nil && r.Ret != ref.Ret {
+					err = fmt.Errorf("returns %d, where linux-riscv64.json has %d", r.Ret, ref.Ret)
 				}
-				if ref := reference[p.Program]; ref == nil || r.Ret != ref.Ret {
-					return fmt.Errorf("%s, %s, %s: returns %d, which is not what linux-riscv64.json says", p.Program, march, variant, r.Ret)
+				if err != nil {
+					return nil, fmt.Errorf("%s, %s, %s: %w", p.Program, march, variant, err)
 				}
 				results = append(results, r)
 			}
 		}
 	}
-	if asJSON {
-		return writeJSON(a.out, results)
-	}
-	return benchTable(a.out, results, reference)
+	return results, nil
 }
 
 func readJSON(name string, v any) error {
@@ -153,21 +197,17 @@ func readJSON(name string, v any) error {
 	return nil
 }
 
-func (a *app) measure(dir string, p benchProgram, march, variant, tailCalls string, packet []byte) (benchResult, error) {
+func (b *bench) measure(p benchProgram, march, variant string) (benchResult, error) {
 	r := benchResult{Program: p.Program, March: march, Variant: variant}
 	if variant == "native" {
-		err := r.native(filepath.Join(dir, "native", march, p.Program+".elf"))
+		err := r.native(filepath.Join(b.dir, "native", march, p.Program+".elf"))
 		return r, err
 	}
-	f := &objectFlags{program: p.Entry, engine: rivet.EngineHart.String(), set: p.Set, tailCalls: tailCalls, march: march}
-	opts, err := a.options(f)
-	if err != nil {
-		return r, err
-	}
+	engine := rivet.EngineHart
 	if variant == "rivet-unchecked" {
-		opts.Engine = rivet.EngineHartUnchecked
+		engine = rivet.EngineHartUnchecked
 	}
-	l, err := a.loadWith(filepath.Join(dir, "obj", p.Program+".o"), f, opts)
+	l, err := b.load(p, march, engine)
 	if err != nil {
 		return r, err
 	}
@@ -178,9 +218,20 @@ func (a *app) measure(dir string, p benchProgram, march, variant, tailCalls stri
 	}
 	code := listing.Make(inspect.Module(l.coll), im, target, nil)
 	r.Bytes, r.Insns = code.Bytes, code.Insns
-	res, err := l.program.RunDetailed(&rivet.RunOptions{Data: packet})
+	res, err := l.program.RunDetailed(&rivet.RunOptions{Data: b.packet})
 	r.Retired, r.Ret = res.Retired, uint32(res.R0)
 	return r, err
+}
+
+// load makes a collection of a program's object, wired and ready to run.
+func (b *bench) load(p benchProgram, march string, engine rivet.Engine) (*loaded, error) {
+	f := &objectFlags{program: p.Entry, engine: rivet.EngineHart.String(), set: p.Set, tailCalls: b.tailCalls, march: march}
+	opts, err := b.app.options(f)
+	if err != nil {
+		return nil, err
+	}
+	opts.Engine = engine
+	return b.app.loadWith(filepath.Join(b.dir, "obj", p.Program+".o"), f, opts)
 }
 
 // native runs an executable that measures itself and prints what it found.
@@ -213,7 +264,7 @@ func (r *benchResult) native(name string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	target, err := riscv64.New(r.March)
+	target, err := riscv64.New(r.March, riscv64.GateTrap)
 	if err != nil {
 		return err
 	}
@@ -232,35 +283,4 @@ func countInsns(t compile.Target, text []byte) int {
 		n++
 	}
 	return n
-}
-
-// benchTable prints results beside Linux's, and what they come to.
-func benchTable(w io.Writer, results []benchResult, reference map[string]*benchReference) error {
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	byVariant := map[string]benchResult{}
-	for _, march := range benchMarches {
-		fmt.Fprintf(t, "%s\tlinux\trivet\t/linux\tunchecked\t/linux\tnative\t\tlinux\trivet\tnative\t\n", march)
-		fmt.Fprintf(t, "\tretired\tretired\t\tretired\t\tretired\t\tbytes\tbytes\tbytes\t\n")
-		var checked, unchecked mean
-		for _, r := range results {
-			if r.March != march {
-				continue
-			}
-			byVariant[r.Variant] = r
-			if len(byVariant) < len(benchVariants) {
-				continue
-			}
-			linux, plain, bare, native := reference[r.Program].linux(march), byVariant["rivet"], byVariant["rivet-unchecked"], byVariant["native"]
-			fmt.Fprintf(t, "%s\t%d\t%d\t%.2f\t%d\t%.2f\t%d\t\t%d\t%d\t%d\t\n", r.Program, linux.Retired, plain.Retired, ratio(plain.Retired, linux.Retired),
-				bare.Retired, ratio(bare.Retired, linux.Retired), native.Retired, linux.Bytes, plain.Bytes, native.Bytes)
-			if !strings.HasPrefix(r.Program, "empty_") { // they measure the frame alone
-				checked.add(ratio(plain.Retired, linux.Retired))
-				unchecked.add(ratio(bare.Retired, linux.Retired))
-			}
-			clear(byVariant)
-		}
-		fmt.Fprintf(t, "geometric mean\t\t\t%.3f\t\t%.3f\t\t\t\t\t\t\n", checked.geometric(), unchecked.geometric())
-		fmt.Fprintf(t, "\t\t\t\t\t\t\t\t\t\t\t\n")
-	}
-	return t.Flush()
 }

@@ -23,8 +23,9 @@ const Slack = 8
 
 // Arena is guest memory with an allocator. Allocation is safe for concurrent use.
 type Arena struct {
-	base uint64
-	mem  []byte // size + Slack
+	base   uint64
+	mem    []byte // size + Slack
+	mapped bool   // base is mem's address in this process
 
 	mu   sync.Mutex
 	next uint64              // offset of the first byte never given out
@@ -35,13 +36,24 @@ type Arena struct {
 func New(size uint64) (*Arena, error) {
 	size = (size + 63) &^ 63
 	if size == 0 || size > MaxSize {
-		return nil, fmt.Errorf("arena of %d bytes: must be between 1 and %d", size, uint64(MaxSize))
+		return nil, sizeError(size)
 	}
 	words := make([]uint64, (size+Slack)/8) // 8-byte alignment for atomics
 	mem := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), size+Slack)
-	// Offset 0 stays unused, so that no object has the arena's own address.
-	return &Arena{base: Base, mem: mem, next: 64, free: map[uint64][]uint64{}}, nil
+	return newArena(Base, mem), nil
 }
+
+func newArena(base uint64, mem []byte) *Arena {
+	// Offset 0 stays unused, so that no object has the arena's own address.
+	return &Arena{base: base, mem: mem, next: 64, free: map[uint64][]uint64{}}
+}
+
+func sizeError(size uint64) error {
+	return fmt.Errorf("arena of %d bytes: must be between 1 and %d", size, uint64(MaxSize))
+}
+
+// Mapped reports whether guest addresses are addresses of this process.
+func (a *Arena) Mapped() bool { return a.mapped }
 
 // Base returns the guest address of the first byte.
 func (a *Arena) Base() uint64 { return a.base }

@@ -6,6 +6,7 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
@@ -21,6 +22,32 @@ type Linked struct {
 	Base   uint64 // address of the image's first byte
 }
 
+// Options say how a module is compiled and run.
+type Options struct {
+	Scheme engine.Scheme
+	March  string // empty: the engine's default
+	// HelperArgs returns how many arguments a helper or kfunc takes.
+	HelperArgs func(kind uint8, id int32) int
+	// InlineLookup, Disable, NoChecks, Dump and DumpStages are as in compile.Options.
+	InlineLookup bool
+	Disable      map[string]bool
+	NoChecks     bool
+	Dump         io.Writer
+	DumpStages   map[string]bool
+}
+
+// CompileOptions returns what the compiler must know: slots gives the addresses
+// of program arrays, words is the address of what Lookup fills.
+func (l *Linked) CompileOptions(opts *Options, slots func(m int) uint64, words uint64) *compile.Options {
+	return &compile.Options{
+		Scheme: opts.Scheme, Base: l.Base, ArenaBase: l.Arena.Base(), ArenaSize: l.Arena.Size(),
+		MapValue: func(i int) uint64 { return l.Module.Maps[i].Values },
+		Slots:    slots, Descs: words, FuncTable: words + 16*uint64(len(l.Module.Maps)),
+		HelperArgs: opts.HelperArgs, InlineLookup: opts.InlineLookup, Disable: opts.Disable, NoChecks: opts.NoChecks,
+		Dump: opts.Dump, DumpStages: opts.DumpStages,
+	}
+}
+
 // Entry is the address where a run of a function starts.
 func (l *Linked) Entry(fn int) uint64 { return l.Base + uint64(l.Image.Funcs[fn].Entry) }
 
@@ -32,9 +59,6 @@ func (l *Linked) TailTarget(prog int) uint64 {
 
 // Words returns how many words Lookup fills.
 func Words(mod *bpf.Module) int { return 2*len(mod.Maps) + len(mod.Funcs) }
-
-// FuncTable is the offset, in what Lookup fills, of the code addresses of functions.
-func FuncTable(mod *bpf.Module) uint64 { return 16 * uint64(len(mod.Maps)) }
 
 // Lookup fills in what code looks up by handle: for each map the address and
 // number of its slots, zero where it is no program array; for each function

@@ -85,7 +85,7 @@ func chains(n, dist int) []bpf.Insn {
 // TestAdversariesCompileInLinearTime compiles eight times as many instructions
 // and wants less than four times the time for each.
 func TestAdversariesCompileInLinearTime(t *testing.T) {
-	target, err := riscv64.New("rv64gc")
+	target, err := riscv64.New("rv64gc", riscv64.GateTrap)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"unsafe"
 
@@ -34,18 +33,7 @@ const (
 const DefaultMarch = "rv64gc"
 
 // Options say how a module is compiled and run.
-type Options struct {
-	Scheme engine.Scheme
-	March  string // empty: DefaultMarch
-	// HelperArgs returns how many arguments a helper or kfunc takes.
-	HelperArgs func(kind uint8, id int32) int
-	// InlineLookup is as in compile.Options.
-	InlineLookup bool
-	NoChecks     bool            // see compile.Options
-	Disable      map[string]bool // see compile.Options
-	Dump         io.Writer
-	DumpStages   map[string]bool
-}
+type Options = gate.Options
 
 // Engine runs the functions of one module. It is safe for concurrent use.
 type Engine struct {
@@ -68,12 +56,12 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) 
 	if err != nil {
 		return nil, err
 	}
-	target, err := riscv64.New(opts.March)
+	target, err := riscv64.New(opts.March, riscv64.GateTrap)
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{Linked: gate.Linked{Module: mod, Arena: ar, Base: codeBase}, tables: tables, scheme: opts.Scheme, target: target}
-	if e.Linked.Image, err = compile.Compile(mod, target, e.compileOptions(&opts)); err != nil {
+	if e.Linked.Image, err = compile.Compile(mod, target, e.CompileOptions(&opts, e.slots, tablesBase)); err != nil {
 		return nil, err
 	}
 	if len(e.Linked.Image.Code) > arena.Base-codeBase {
@@ -87,18 +75,6 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) 
 	}
 	e.idle.New = func() any { return e.newMachine(e.code) }
 	return e, nil
-}
-
-func (e *Engine) compileOptions(opts *Options) *compile.Options {
-	return &compile.Options{
-		Scheme: opts.Scheme, Base: codeBase,
-		ArenaBase: e.Arena.Base(), ArenaSize: e.Arena.Size(),
-		MapValue: func(i int) uint64 { return e.Module.Maps[i].Values },
-		Slots:    e.slots,
-		Descs:    tablesBase, FuncTable: tablesBase + gate.FuncTable(e.Module),
-		HelperArgs: opts.HelperArgs, InlineLookup: opts.InlineLookup, NoChecks: opts.NoChecks, Disable: opts.Disable,
-		Dump: opts.Dump, DumpStages: opts.DumpStages,
-	}
 }
 
 func (e *Engine) slots(m int) uint64 {

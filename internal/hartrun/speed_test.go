@@ -59,7 +59,7 @@ func BenchmarkCompile(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			start := cpuTime()
 			for b.Loop() {
-				t, err := riscv64.New("rv64gc")
+				t, err := riscv64.New("rv64gc", riscv64.GateTrap)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -32,7 +32,12 @@ func (l *lower) helper(in *ir.Instr, kind compile.SiteKind, number int64) {
 
 func (l *lower) gate(in *ir.Instr, kind compile.SiteKind, id int32) {
 	l.mark(in, compile.MarkHelper, -1)
-	l.i(rv.ECALL, rv.Zero, rv.Zero, 0)
+	if l.trap {
+		l.i(rv.ECALL, rv.Zero, rv.Zero, 0)
+	} else {
+		l.i(rv.LD, regFar, RegState, StateHelper)
+		l.i(rv.JALR, rv.RA, regFar, 0)
+	}
 	l.b.Site(compile.Site{Func: int32(l.f.Index), Insn: in.Pos, Kind: kind, ID: id})
 	l.killCount()
 	l.mv(homes[bpf.R0], rv.A0)

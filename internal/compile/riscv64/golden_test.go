@@ -55,7 +55,7 @@ func assemble(t *testing.T, text string) *bpf.Module {
 
 func compiled(t *testing.T, mod *bpf.Module, march string, scheme engine.Scheme) (*compile.Image, *riscv64.Target) {
 	t.Helper()
-	target, err := riscv64.New(march)
+	target, err := riscv64.New(march, riscv64.GateTrap)
 	if err != nil {
 		t.Fatal(err)
 	}

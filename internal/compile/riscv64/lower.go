@@ -15,8 +15,9 @@ import (
 // lower is the state of lowering one function. Its slices are used again by the next.
 type lower struct {
 	asm
-	u *compile.Unit
-	f *ir.Func
+	u    *compile.Unit
+	f    *ir.Func
+	trap bool // leave by GateTrap
 
 	work   []ir.Value // scratch
 	uses   []int32    // per value: how many emitted instructions read its register
@@ -52,6 +53,7 @@ var idle = sync.Pool{New: func() any { return new(lower) }}
 func (t *Target) Lower(u *compile.Unit, b *compile.Buffer) error {
 	l := idle.Get().(*lower)
 	defer idle.Put(l)
+	l.trap = t.gate == GateTrap
 	l.ext, l.compress = t.ext, t.ext.Has(rv.ExtC)
 	l.b, l.u, l.f = b, u, u.Func
 	l.stubs = slices.Grow(l.stubs[:0], len(u.Func.Instrs)/8)

@@ -46,19 +46,39 @@ const (
 	jumpFault  // links RegFaultPC
 )
 
+// Gate says how code leaves.
+type Gate uint8
+
+const (
+	// GateTrap leaves by instructions that trap: ecall for helpers, ebreak at the
+	// two places where code ends. It is the gate of the hart.
+	GateTrap Gate = iota
+	// GateJump leaves by jumps to the addresses that the state block begins with.
+	GateJump
+)
+
+// Offsets into the block that RegState points to, for GateJump: addresses of
+// the code that takes over.
+const (
+	StateReturn = 0
+	StateFault  = 8
+	StateHelper = 16
+)
+
 // Target implements compile.Target. It is safe for concurrent use.
 type Target struct {
 	ext   rv.Ext
+	gate  Gate
 	forms [5][]compile.Form
 }
 
 // New returns a target for an architecture string such as "rv64gc_zba_zbb".
-func New(march string) (*Target, error) {
+func New(march string, gate Gate) (*Target, error) {
 	ext, err := rv.ParseMarch(march)
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{ext: ext}
+	t := &Target{ext: ext, gate: gate}
 	t.initForms()
 	return t, nil
 }
@@ -76,12 +96,21 @@ func (t *Target) Disasm(code []byte, pc uint64) (string, int) {
 }
 
 // Prelude emits the two places where code ends: the return of a run's first
-// frame, and failed checks. An engine stops there.
+// frame, and failed checks. An engine takes over there.
 func (t *Target) Prelude(w *compile.World, b *compile.Buffer) {
 	b.Bind(w.Return)
-	b.Emit32(rv.I(rv.EBREAK, 0, 0, 0))
+	t.leave(b, StateReturn)
 	b.Bind(w.Fault)
-	b.Emit32(rv.I(rv.EBREAK, 0, 0, 0))
+	t.leave(b, StateFault)
+}
+
+func (t *Target) leave(b *compile.Buffer, state int32) {
+	if t.gate == GateTrap {
+		b.Emit32(rv.I(rv.EBREAK, 0, 0, 0))
+		return
+	}
+	b.Emit32(rv.I(rv.LD, regFar, RegState, state))
+	b.Emit32(rv.I(rv.JALR, rv.Zero, regFar, 0))
 }
 
 // Distances that the encodings of jumps reach (RISC-V ISA manual, 2.5 and 27.4).

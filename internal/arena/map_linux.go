@@ -1,0 +1,104 @@
+package arena
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// guard is how much on both sides of a mapped arena nobody may touch.
+const guard = 64 << 10
+
+// Mapped arenas lie between lowest and highest, and leave out what lies between
+// the handles of package bpf.
+const (
+	lowest      = Base
+	handles     = 0x7e00_0000
+	behind      = 0x8000_0000
+	highest     = 0xffff_0000
+	granularity = 1 << 20
+)
+
+// cursor is where the search for the next arena's place begins.
+var cursor struct {
+	sync.Mutex
+	at uint64
+}
+
+// Map makes an arena whose guest addresses are its addresses in this process.
+// Its memory is unmapped when the arena is no longer reachable; whoever keeps a
+// slice of it must keep the arena, too.
+func Map(size uint64) (*Arena, error) {
+	size = (size + 63) &^ 63
+	if size == 0 || size > MaxSize {
+		return nil, sizeError(size)
+	}
+	page := uint64(unix.Getpagesize())
+	inner := (size + Slack + page - 1) &^ (page - 1)
+	mem, err := reserve(inner + 2*guard)
+	if err != nil {
+		runtime.GC() // unreachable arenas may stand in the way
+		if mem, err = reserve(inner + 2*guard); err != nil {
+			return nil, err
+		}
+	}
+	if err := unix.Mprotect(mem[guard:guard+inner], unix.PROT_READ|unix.PROT_WRITE); err != nil {
+		unmapLow(mem)
+		return nil, fmt.Errorf("guest memory: mprotect: %w", err)
+	}
+	a := newArena(uint64(uintptr(unsafe.Pointer(&mem[guard]))), mem[guard:guard+size+Slack])
+	a.mapped = true
+	runtime.AddCleanup(a, unmapLow, mem)
+	return a, nil
+}
+
+// reserve maps n bytes below 4 GiB that nobody may touch yet.
+func reserve(n uint64) ([]byte, error) {
+	cursor.Lock()
+	defer cursor.Unlock()
+	start := max(cursor.at, lowest)
+	for _, from := range [2]uint64{start, lowest} {
+		for at := from; at+n <= highest; at += granularity {
+			if at < behind && at+n > handles {
+				at = behind
+			}
+			if mem := mapAt(at, n); mem != nil {
+				cursor.at = (at + n + granularity - 1) &^ (granularity - 1)
+				return mem, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("guest memory: no %d bytes are free below 4 GiB in this process", n)
+}
+
+// mapAt maps n bytes at an address, or nothing. Older kernels, and emulators,
+// take the address for a hint: then what they give instead is of no use.
+func mapAt(at, n uint64) []byte {
+	const flags = unix.MAP_PRIVATE | unix.MAP_ANON | unix.MAP_NORESERVE | unix.MAP_FIXED_NOREPLACE
+	p, err := unix.MmapPtr(-1, 0, pointer(at), uintptr(n), unix.PROT_NONE, flags)
+	if err != nil {
+		return nil
+	}
+	if uint64(uintptr(p)) != at {
+		if err := unix.MunmapPtr(p, uintptr(n)); err != nil {
+			panic("BUG: munmap: " + err.Error())
+		}
+		return nil
+	}
+	return unsafe.Slice((*byte)(p), n)
+}
+
+// pointer makes a pointer of an address outside Go's memory, which vet takes for a mistake.
+func pointer(addr uint64) unsafe.Pointer {
+	p := uintptr(addr)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&p))
+}
+
+func unmapLow(mem []byte) {
+	if err := unix.MunmapPtr(unsafe.Pointer(&mem[0]), uintptr(len(mem))); err != nil {
+		panic("BUG: munmap: " + err.Error())
+	}
+}

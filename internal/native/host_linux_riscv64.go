@@ -1,0 +1,7 @@
+package native
+
+// Supported says why this host has no native engine; it has one.
+func Supported() error { return nil }
+
+// HostMarch names what this CPU has, for code that runs here.
+func HostMarch() string { return "rv64gc" }

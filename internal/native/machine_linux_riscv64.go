@@ -1,0 +1,70 @@
+package native
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/rivetbpf/rivet/internal/engine"
+)
+
+// state is what the gate keeps of a run while Go is in control. Generated code
+// reaches it through s8; gate_riscv64.s knows its layout.
+type state struct {
+	exits  [3]uintptr // of the gate: return, fault, helper
+	goSP   uintptr
+	goRA   uintptr
+	reason uint64
+	pc     uint64 // where to go on
+	_      uint64
+	x      [32]uint64
+}
+
+// Reasons for leaving.
+const (
+	leftReturn = iota
+	leftFault
+	leftHelper
+)
+
+// enter starts a run, or goes on behind a helper call.
+//
+//go:noescape
+func enter(s *state)
+
+// resume goes on with every register as it was.
+//
+//go:noescape
+func resume(s *state)
+
+// exits fills in s.exits.
+//
+//go:noescape
+func exits(s *state)
+
+// controlSize is room for the deepest chains that package load lets through: 34
+// of 8 frames with 48 bytes each take 13 KiB.
+const controlSize = 64 << 10
+
+// machine is the control memory of one run: the stack, and above it the state.
+// Pages that nobody may touch lie on both sides.
+type machine struct {
+	mem  []byte // guards included
+	st   *state
+	args [5]uint64 // of the helper being called
+	fuel engine.Fuel
+}
+
+func newMachine() (*machine, error) {
+	mem, err := mapGuarded(controlSize + pageSize)
+	if err != nil {
+		return nil, fmt.Errorf("control stack: %w", err)
+	}
+	m := &machine{mem: mem, st: (*state)(unsafe.Pointer(&mem[pageSize+controlSize]))}
+	exits(m.st)
+	return m, nil
+}
+
+// stackTop is where the control stack begins: it ends at the lower guard.
+func (m *machine) stackTop() uint64 { return uint64(uintptr(unsafe.Pointer(m.st))) }
+
+func (m *machine) free() { unmap(m.mem) }

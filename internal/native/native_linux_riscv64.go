@@ -1,0 +1,201 @@
+package native
+
+import (
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"github.com/rivetbpf/rivet/internal/arena"
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/compile"
+	"github.com/rivetbpf/rivet/internal/compile/riscv64"
+	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
+	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/gate"
+)
+
+// Engine runs the functions of one module. It is safe for concurrent use.
+type Engine struct {
+	gate.Linked
+	target *riscv64.Target
+	tables *engine.Tables // code holds the address of its slots
+	words  []uint64       // see gate.Lookup; the same
+	code   []byte         // executable
+
+	mu   sync.Mutex
+	idle []*machine
+}
+
+// New compiles mod for this CPU. The arena must come from arena.Map.
+func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) (*Engine, error) {
+	if !ar.Mapped() {
+		return nil, fmt.Errorf("BUG: native code needs an arena at its guest address")
+	}
+	if opts.March == "" {
+		opts.March = HostMarch()
+	}
+	target, err := riscv64.New(opts.March, riscv64.GateJump)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{Linked: gate.Linked{Module: mod, Arena: ar}, target: target, tables: tables, words: make([]uint64, gate.Words(mod)+1)}
+	if e.Linked.Image, err = compile.Compile(mod, target, e.CompileOptions(&opts, e.slots, addressOf(e.words))); err != nil {
+		return nil, err
+	}
+	if err := e.load(); err != nil {
+		return nil, err
+	}
+	e.Lookup(e.words, tables, e.slots)
+	return e, nil
+}
+
+// slots returns the address of the first slot of program array m. The slots are
+// Go memory, which does not move and which e.tables keeps.
+func (e *Engine) slots(m int) uint64 {
+	s, _ := e.tables.Of(m)
+	return addressOf(s)
+}
+
+func addressOf(words []uint64) uint64 {
+	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(words))))
+}
+
+// load puts the code where it can be executed. It is the same wherever it lies:
+// jumps are relative, and what it looks up has addresses of its own.
+func (e *Engine) load() error {
+	mem, err := mapCode(len(e.Linked.Image.Code))
+	if err != nil {
+		return err
+	}
+	copy(mem, e.Linked.Image.Code)
+	if err := seal(mem); err != nil {
+		unmap(mem)
+		return err
+	}
+	e.code = mem
+	e.Base = uint64(uintptr(unsafe.Pointer(&mem[0])))
+	e.Linked.Image.Base = e.Base
+	return nil
+}
+
+// Image returns the compiled code.
+func (e *Engine) Image() *compile.Image { return e.Linked.Image }
+
+// Target returns the instruction set compiled for.
+func (e *Engine) Target() compile.Target { return e.target }
+
+// Close gives code and stacks back. No run may be in flight or begin.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range e.idle {
+		m.free()
+	}
+	e.idle = nil
+	if e.code != nil {
+		unmap(e.code)
+		e.code = nil
+	}
+	return nil
+}
+
+func (e *Engine) get() (*machine, error) {
+	e.mu.Lock()
+	if n := len(e.idle); n > 0 {
+		m := e.idle[n-1]
+		e.idle = e.idle[:n-1]
+		e.mu.Unlock()
+		return m, nil
+	}
+	e.mu.Unlock()
+	return newMachine()
+}
+
+func (e *Engine) put(m *machine) {
+	e.mu.Lock()
+	e.idle = append(e.idle, m)
+	e.mu.Unlock()
+}
+
+// Run executes a function to its end. An error is an *engine.Fault. Result.Retired
+// is 0: nobody counts.
+func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
+	if req.Func < 0 || req.Func >= len(e.Module.Funcs) {
+		return engine.Result{}, fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.Module.Funcs))
+	}
+	if req.Trace != nil {
+		return engine.Result{}, fmt.Errorf("tracing on the native engine: %w; use the hart or the interpreter", engine.ErrUnsupported)
+	}
+	m, err := e.get()
+	if err != nil {
+		return engine.Result{}, err
+	}
+	defer e.put(m) // a panic of a helper passes through here, too
+	e.begin(m, req)
+	enter(m.st)
+	for {
+		switch m.st.reason {
+		case leftReturn:
+			return engine.Result{R0: m.st.x[rv.A5]}, nil
+		case leftFault:
+			if fault := e.fault(m); fault != nil {
+				return engine.Result{}, fault
+			}
+			resume(m.st)
+		default:
+			r0, done, err := e.helper(m, req)
+			if done {
+				return engine.Result{R0: r0}, err
+			}
+			m.st.x[rv.A0] = r0
+			enter(m.st)
+		}
+	}
+}
+
+// begin sets up the registers that a run begins with.
+func (e *Engine) begin(m *machine, req *engine.Request) {
+	x := &m.st.x
+	copy(x[rv.A0:], req.Args[:])
+	x[rv.RA] = e.Base + uint64(e.Linked.Image.ReturnPC)
+	x[rv.SP] = m.stackTop()
+	x[riscv64.RegStack] = req.StackTop
+	x[riscv64.RegArenaBase] = e.Arena.Base()
+	x[riscv64.RegArenaSize] = e.Arena.Size()
+	x[riscv64.RegFuel] = uint64(m.fuel.Start(req))
+	x[riscv64.RegCount] = bpf.MaxTailCalls
+	x[riscv64.RegCountA6] = bpf.MaxTailCalls
+	m.st.pc = e.Entry(req.Func)
+}
+
+// fault handles a check that failed. It returns nil where only a slice of fuel
+// was used up, with the machine ready to go on.
+func (e *Engine) fault(m *machine) error {
+	f := e.Fault(m.st.pc, m.st.x[riscv64.RegFaultOff])
+	if f.Kind != engine.FaultFuel {
+		return f
+	}
+	n, why, ok := m.fuel.Next()
+	if !ok {
+		f.Kind = why
+		return f
+	}
+	m.st.x[riscv64.RegFuel] = uint64(n)
+	return nil
+}
+
+func (e *Engine) helper(m *machine, req *engine.Request) (r0 uint64, done bool, err error) {
+	c, err := e.Call(m.st.pc, m.st.x[riscv64.RegGate])
+	if err != nil {
+		return 0, true, err
+	}
+	m.args = [5]uint64(m.st.x[rv.A0:])
+	if r0, err = req.Gate.Helper(c.Kind, c.ID, &m.args); err == nil {
+		return r0, false, nil
+	}
+	exit, fault := c.Failed(err)
+	if exit != nil {
+		return exit.R0, true, nil
+	}
+	return 0, true, fault
+}
