@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/load"
 )
 
 // TestValid: every generated program passes package load's validation, and
@@ -166,4 +167,16 @@ func allForms() []string {
 		}
 	}
 	return l
+}
+
+func TestLong(t *testing.T) {
+	for _, n := range []int{2, 3, 17, 18, 19, 1000, 100_000} {
+		insns := Long(n)
+		if len(insns) != n {
+			t.Errorf("Long(%d) has %d instructions", n, len(insns))
+		}
+		if _, err := load.RawInsns(insns); err != nil {
+			t.Errorf("Long(%d): %v", n, err)
+		}
+	}
 }
