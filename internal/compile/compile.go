@@ -90,6 +90,8 @@ type Unit struct {
 	Facts *prove.Facts
 	Entry Label // to bind before the first instruction
 	Exit  Label // to bind behind the last one, before fault stubs
+	// Leaves is for Lower to set where the code calls through the gate.
+	Leaves bool
 }
 
 // Array is an array map as code sees it that looks into it without a helper.
@@ -185,8 +187,19 @@ func (c *compiler) lowerAll(w *World, t Target) ([]funcLabels, error) {
 			return nil, fmt.Errorf("function %s: %w", src.Name, err)
 		}
 		b.Bind(l.end)
+		w.refine(src, u.Leaves)
 	}
 	return units, nil
+}
+
+// refine notes what the code of a function shows: helpers that were compiled in
+// place clobber nothing. Callees mostly come before their callers, and gain from it.
+func (w *World) refine(f *bpf.Func, leaves bool) {
+	clobbers := f.ReachTailCall || leaves
+	for _, c := range f.Callees {
+		clobbers = clobbers || w.Clobbers[c]
+	}
+	w.Clobbers[f.Index] = clobbers
 }
 
 // finish resolves the labels that an image names.

@@ -143,7 +143,7 @@ func (b *Builder) linkBlocks() {
 // entry defines what is live on entry: parameters, and registers that the
 // program reads though nothing wrote them.
 func (b *Builder) entry() {
-	b.cur = [bpf.R10]Value{}
+	b.cur, b.pc = [bpf.R10]Value{}, 0
 	from := len(b.order)
 	live, args := b.live.In[0], 0
 	for r := uint8(0); r < bpf.R10; r++ {

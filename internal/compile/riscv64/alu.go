@@ -90,7 +90,19 @@ func (l *lower) shift(in *ir.Instr, rd, ra rv.Reg) {
 	if in.Type == ir.I32 {
 		n &= 31
 	}
-	l.i(row.immediate(in.Type), rd, ra, n)
+	l.immediate(row.immediate(in.Type), rd, ra, n)
+}
+
+// immediate emits an operation with an immediate; one that changes nothing is a move.
+func (l *lower) immediate(op rv.Op, rd, ra rv.Reg, imm int32) {
+	switch op {
+	case rv.ADDI, rv.ORI, rv.XORI, rv.SLLI, rv.SRLI, rv.SRAI:
+		if imm == 0 {
+			l.mv(rd, ra)
+			return
+		}
+	}
+	l.i(op, rd, ra, imm)
 }
 
 // aluImm lowers an operation with a constant.
@@ -105,12 +117,12 @@ func (l *lower) aluImm(in *ir.Instr, rd, ra rv.Reg) {
 	row := &aluRows[op]
 	switch {
 	case row.imm && fits12(imm):
-		l.i(row.immediate(in.Type), rd, ra, int32(imm))
+		l.immediate(row.immediate(in.Type), rd, ra, int32(imm))
 	case op == ir.OpAnd && isMask(imm):
 		// A mask of the low n bits: cheaper shifted out and in than loaded.
 		l.lowBits(rd, ra, bits.Len64(uint64(imm)))
 	case op == ir.OpMul && imm > 0 && imm&(imm-1) == 0:
-		l.i(aluRows[ir.OpShl].immediate(in.Type), rd, ra, int32(bits.TrailingZeros64(uint64(imm))))
+		l.immediate(aluRows[ir.OpShl].immediate(in.Type), rd, ra, int32(bits.TrailingZeros64(uint64(imm))))
 	case l.singleBit(op, in.Type, rd, ra, imm):
 	default:
 		l.li(rv.T1, imm)

@@ -20,11 +20,62 @@ func (l *lower) end(in *ir.Instr) {
 		l.exit(in)
 		return
 	case ir.OpBr:
-		l.branch(in, l.labels+compile.Label(blk.Succs[1]))
+		if l.landing[blk.Succs[0]] != l.landing[blk.Succs[1]] {
+			l.branch(in, l.labels+compile.Label(blk.Succs[1]))
+		}
 	}
-	if int(blk.Succs[0]) != l.block+1 {
+	if next := l.block + 1; next == len(l.f.Blocks) || l.landing[blk.Succs[0]] != l.landing[next] {
 		l.jump(l.labels + compile.Label(blk.Succs[0]))
 	}
+}
+
+// findLandings works out where control is once it has come to a block: at the
+// first one from there on that has code. Jumps to what follows anyway are left
+// out.
+func (l *lower) findLandings() {
+	n := len(l.f.Blocks)
+	l.landing = resize(l.landing, n)
+	for i := n - 1; i >= 0; i-- {
+		l.landing[i] = int32(i)
+		if i+1 < n && l.silent(i) {
+			l.landing[i] = l.landing[i+1]
+		}
+	}
+}
+
+// silent reports whether block i has no code; those behind it are known.
+func (l *lower) silent(i int) bool {
+	blk := &l.f.Blocks[i]
+	for _, s := range blk.Succs[:blk.NumSuccs] {
+		if int(s) <= i || l.landing[s] != l.landing[i+1] {
+			return false
+		}
+	}
+	for _, v := range blk.Instrs {
+		in := &l.f.Instrs[v]
+		switch {
+		case in.Op == ir.OpPhi, in.Op == ir.OpParam, in.Op == ir.OpJump, in.Op == ir.OpBr, l.stays(in):
+		case l.uses[v] > 0, in.Op.HasEffect():
+			return false
+		}
+	}
+	return true
+}
+
+// stays reports whether an operation leaves its register as it is.
+func (l *lower) stays(in *ir.Instr) bool {
+	if in.A == 0 || in.Home == ir.NoHome || l.f.Instrs[in.A].Home != in.Home {
+		return false
+	}
+	switch u := l.upper[in.A]; in.Op {
+	case ir.OpCopy:
+		return true
+	case ir.OpZext:
+		return u.zext()
+	case ir.OpSext32:
+		return u.sext()
+	}
+	return false
 }
 
 // burn takes one unit of fuel. Where it was the last of a slice the engine may

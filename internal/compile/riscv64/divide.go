@@ -60,7 +60,7 @@ func (l *lower) divideImm(in *ir.Instr, op rv.Op, rd, ra rv.Reg, wide bool) {
 	case imm == 0 && div:
 		l.li(rd, 0)
 	case imm > 0 && imm&(imm-1) == 0 && in.Op == ir.OpUDiv && (wide || in.Type == ir.I64):
-		l.i(rv.SRLI, rd, ra, int32(n))
+		l.immediate(rv.SRLI, rd, ra, int32(n))
 	case imm > 0 && imm&(imm-1) == 0 && in.Op == ir.OpUDiv:
 		l.i(rv.SRLIW, rd, ra, int32(n))
 	case imm > 1 && imm&(imm-1) == 0 && in.Op == ir.OpUMod && (wide || in.Type == ir.I64 || n < 31):

@@ -32,6 +32,7 @@ type frame struct {
 
 func (l *lower) planFrame() {
 	written, calls, gates := l.written()
+	l.u.Leaves = gates
 	fr := frame{slot: -1, ra: calls || gates}
 	if !l.f.Src.Entry || l.u.SaveInEntry {
 		fr.saved = written & calleeSaved

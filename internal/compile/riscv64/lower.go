@@ -19,16 +19,17 @@ type lower struct {
 	f    *ir.Func
 	trap bool // leave by GateTrap
 
-	work   []ir.Value // scratch
-	uses   []int32    // per value: how many emitted instructions read its register
-	upper  []upper    // per value: what is known of the upper half of its register
-	frame  frame
-	count  countFlow
-	block  int           // the block being lowered
-	labels compile.Label // of block 0
-	stubs  []stub
-	checks checkMemo
-	shared compile.Label // the epilogue that several exits share; -1: none
+	work    []ir.Value // scratch
+	uses    []int32    // per value: how many emitted instructions read its register
+	upper   []upper    // per value: what is known of the upper half of its register
+	frame   frame
+	count   countFlow
+	block   int           // the block being lowered
+	labels  compile.Label // of block 0
+	landing []int32       // per block: the first one from there on that has code
+	stubs   []stub
+	checks  checkMemo
+	shared  compile.Label // the epilogue that several exits share; -1: none
 }
 
 // stub is code out of line: a failed check, or a result of zero.
@@ -59,6 +60,7 @@ func (t *Target) Lower(u *compile.Unit, b *compile.Buffer) error {
 	l.stubs = slices.Grow(l.stubs[:0], len(u.Func.Instrs)/8)
 	l.countUses()
 	l.findUpper()
+	l.findLandings()
 	l.planFrame()
 	l.labels = b.NewLabels(len(l.f.Blocks))
 	l.prologue()
