@@ -16,6 +16,7 @@ var benchTables = map[string]func(*bench) error{
 	"retired": (*bench).retired,
 	"size":    (*bench).size,
 	"speed":   (*bench).speed,
+	"work":    (*bench).work,
 }
 
 func tableNames() []string {

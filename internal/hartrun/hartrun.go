@@ -45,6 +45,7 @@ type Engine struct {
 	shared  []hart.Region // arena, slots, tables
 	idle    sync.Pool     // of *machine
 	tracing tracing
+	watch   func(pc uint32) // see Watch
 }
 
 // New compiles mod for running over ar.
@@ -160,7 +161,7 @@ func (e *Engine) enter(h *machine, req *engine.Request) {
 func (e *Engine) loop(h *machine, req *engine.Request, t *tracer) (engine.Result, error) {
 	image := e.Linked.Image
 	for {
-		trap := h.Run(0)
+		trap := e.advance(h)
 		switch {
 		case trap.Kind == hart.Ecall:
 			if done, err := e.helper(h, req, t); done {
