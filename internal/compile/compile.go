@@ -121,10 +121,10 @@ func (u *Unit) ArrayLookup(in *ir.Instr) (a Array, ok bool) {
 	}
 	m := u.Module.Maps[mv.N]
 	f := u.Facts.Of(key)
-	if m.Type != bpf.MapTypeArray || m.Values == 0 || m.Flags&mapAccessFlags != 0 || f.Base != prove.Frame || f.Off < -int64(u.Func.Src.FrameSize) || f.Off > -4 {
+	if m.Type != bpf.MapTypeArray || m.Values == 0 || m.Flags&mapAccessFlags != 0 || f.Base != prove.Frame || f.Off() < -int64(u.Func.Src.FrameSize) || f.Off() > -4 {
 		return a, false
 	}
-	return Array{Base: m.Values, Stride: int64(m.Stride()), Count: m.MaxEntries, KeyOff: f.Off}, true
+	return Array{Base: m.Values, Stride: int64(m.Stride()), Count: m.MaxEntries, KeyOff: f.Off()}, true
 }
 
 // Compile compiles all functions of a module.
@@ -182,7 +182,7 @@ func (c *compiler) lowerAll(w *World, t Target) ([]funcLabels, error) {
 		if w.DumpStages["ir"] {
 			fmt.Fprintf(w.Dump, "%s\n", f)
 		}
-		u := &Unit{World: w, Func: f, Facts: c.prover.Prove(f, w.Module), Entry: l.entry, Exit: l.exit}
+		u := &Unit{World: w, Func: f, Facts: c.prover.Prove(f, w.Module, w.MapValue), Entry: l.entry, Exit: l.exit}
 		if err := t.Lower(u, b); err != nil {
 			return nil, fmt.Errorf("function %s: %w", src.Name, err)
 		}

@@ -13,21 +13,37 @@ type Base uint8
 const (
 	Unseen Base = iota // not computed yet
 	Frame              // r10 + Off
-	Global             // the constant address Off, in the first value of map Map
+	Global             // Off bytes into the first value of map Map
 	Any                // nothing is known
 )
 
-// Fact is what is known of a value.
+// Fact is what is known of a value. It is small because there is one for each.
 type Fact struct {
+	off  int32
+	m    uint16
 	Base Base
-	Map  int32
-	Off  int64
+}
+
+// Off is the distance from the base, in bytes.
+func (f Fact) Off() int64 { return int64(f.off) }
+
+// Map is the map of a Global.
+func (f Fact) Map() int { return int(f.m) }
+
+// fact makes a fact, if it can be kept: no object is so large that an offset
+// into it needs more than 32 bits.
+func fact(base Base, m int32, off int64) Fact {
+	if off != int64(int32(off)) || m != int32(uint16(m)) {
+		return Fact{Base: Any}
+	}
+	return Fact{int32(off), uint16(m), base}
 }
 
 // Facts are those of one function.
 type Facts struct {
-	mod    *bpf.Module
-	values []Fact
+	mod      *bpf.Module
+	mapValue func(int) uint64
+	values   []Fact
 }
 
 // Prover computes facts; its memory is used again by the next call.
@@ -38,10 +54,10 @@ type Prover struct{ facts Facts }
 // reason for quadratic time.
 const maxPasses = 8
 
-// Prove computes the facts of f.
-func (p *Prover) Prove(f *ir.Func, mod *bpf.Module) *Facts {
+// Prove computes the facts of f; mapValue gives the address of a map's first value.
+func (p *Prover) Prove(f *ir.Func, mod *bpf.Module, mapValue func(int) uint64) *Facts {
 	fs := &p.facts
-	fs.mod = mod
+	fs.mod, fs.mapValue = mod, mapValue
 	if n := len(f.Instrs); cap(fs.values) < n {
 		fs.values = make([]Fact, n, n+n/4)
 	} else {
@@ -99,9 +115,9 @@ func hasLoopOrder(f *ir.Func) bool {
 func (fs *Facts) eval(f *ir.Func, b *ir.Block, v ir.Value, in *ir.Instr) Fact {
 	switch in.Op {
 	case ir.OpFrame:
-		return Fact{Base: Frame, Off: in.Imm}
+		return fact(Frame, 0, in.Imm)
 	case ir.OpMapValue:
-		return Fact{Base: Global, Map: in.N, Off: in.Imm}
+		return fact(Global, in.N, in.Imm-int64(fs.mapValue(int(in.N))))
 	case ir.OpCopy:
 		if in.Type == ir.I64 {
 			return fs.values[in.A]
@@ -121,11 +137,9 @@ func moved(a Fact, in *ir.Instr) Fact {
 		return a
 	}
 	if in.Op == ir.OpSub {
-		a.Off -= in.Imm
-	} else {
-		a.Off += in.Imm
+		return fact(a.Base, int32(a.m), a.Off()-in.Imm)
 	}
-	return a
+	return fact(a.Base, int32(a.m), a.Off()+in.Imm)
 }
 
 func (fs *Facts) meet(args []ir.Value) (m Fact) {
@@ -144,15 +158,14 @@ func (fs *Facts) meet(args []ir.Value) (m Fact) {
 // Proven reports whether the access at in, of size bytes, needs no check: at a
 // constant offset from r10 within the frame, or at a constant address within
 // a section of global data.
-func (fs *Facts) Proven(f *ir.Func, in *ir.Instr, size int, mapValue func(int) uint64) bool {
+func (fs *Facts) Proven(f *ir.Func, in *ir.Instr, size int) bool {
 	a := fs.values[in.A]
-	off := a.Off + in.Imm
+	off := a.Off() + in.Imm
 	switch a.Base {
 	case Frame:
 		return off >= -int64(f.Src.FrameSize) && off+int64(size) <= 0
 	case Global:
-		off -= int64(mapValue(int(a.Map)))
-		return off >= 0 && off+int64(size) <= int64(fs.mod.Maps[a.Map].ValueSize)
+		return off >= 0 && off+int64(size) <= int64(fs.mod.Maps[a.m].ValueSize)
 	}
 	return false
 }

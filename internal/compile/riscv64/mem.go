@@ -61,14 +61,14 @@ func (l *lower) folds(in *ir.Instr) bool {
 }
 
 func (l *lower) proven(in *ir.Instr) bool {
-	return l.u.Facts.Proven(l.f, in, size(in), l.u.MapValue)
+	return l.u.Facts.Proven(l.f, in, size(in))
 }
 
 // address returns a register and an offset that reach the memory at in, and
 // checks them unless they are proven. It uses t0 and t1.
 func (l *lower) address(in *ir.Instr) (base rv.Reg, off int32) {
 	if l.folds(in) {
-		return RegStack, int32(l.u.Facts.Of(in.A).Off + in.Imm + l.frame.adjust)
+		return RegStack, int32(l.u.Facts.Of(in.A).Off() + in.Imm + l.frame.adjust)
 	}
 	base, o := l.reg(in.A, rv.T1), in.Imm
 	if !fits12(o) {
@@ -174,5 +174,5 @@ func (l *lower) atomicAddress(in *ir.Instr) rv.Reg {
 // provenAligned reports whether the address of in is proven in range and
 // aligned: r10 and the addresses of map values are multiples of 8.
 func (l *lower) provenAligned(in *ir.Instr) bool {
-	return l.proven(in) && (l.u.Facts.Of(in.A).Off+in.Imm)&int64(size(in)-1) == 0
+	return l.proven(in) && (l.u.Facts.Of(in.A).Off()+in.Imm)&int64(size(in)-1) == 0
 }
