@@ -1,0 +1,5 @@
+//go:build !(linux && riscv64)
+
+package cpufeature
+
+func detect() (Features, bool) { return Features{}, false }
