@@ -10,6 +10,7 @@ declare -A package=(
 	[ld.lld-19]=lld-19
 	[qemu-riscv64-static]=qemu-user-static
 	[riscv64-linux-gnu-objdump]=binutils-riscv64-linux-gnu
+	[gdb-multiarch]=gdb-multiarch
 	[gcc]='gcc libc6-dev'
 )
 case ${1:-test} in
