@@ -53,7 +53,7 @@ func (f *objectFlags) register(c *cobra.Command) {
 }
 
 // stages are what --dump knows.
-var stages = []string{"ir", "asm"}
+var stages = []string{"ir", "opt", "asm"}
 
 // dataFlags are the flags of commands that give a program its input.
 type dataFlags struct {

@@ -57,6 +57,9 @@ type Options struct {
 	NoChecks bool
 	// Disable names passes of package opt to leave out.
 	Disable map[string]bool
+	// Verify makes the compiler check its intermediate form before and after
+	// package opt; a test's switch.
+	Verify bool
 	// Dump gets the text of a stage ("ir") as it is passed, for stages that DumpStages names.
 	Dump       io.Writer
 	DumpStages map[string]bool
@@ -115,7 +118,7 @@ func (u *Unit) ArrayLookup(in *ir.Instr) (a Array, ok bool) {
 	if !u.InlineLookup || in.Op != ir.OpHelper || in.Imm != helperMapLookup || in.Aux < 2 {
 		return a, false
 	}
-	mv, key := &u.Func.Instrs[u.Func.Extra[in.N]], u.Func.Extra[in.N+1]
+	mv, key := &u.Func.Instrs[u.Func.Origin(u.Func.Extra[in.N])], u.Func.Extra[in.N+1]
 	if mv.Op != ir.OpMapAddr {
 		return a, false
 	}
@@ -178,9 +181,12 @@ func (c *compiler) lowerAll(w *World, t Target) ([]funcLabels, error) {
 		l := &units[i]
 		l.entry, l.exit, l.end = b.NewLabel(), b.NewLabel(), b.NewLabel()
 		f := c.builder.Build(env, src)
+		if err := w.stage("ir", f); err != nil {
+			return nil, err
+		}
 		c.optimizer.Run(f, w.Disable)
-		if w.DumpStages["ir"] {
-			fmt.Fprintf(w.Dump, "%s\n", f)
+		if err := w.stage("opt", f); err != nil {
+			return nil, err
 		}
 		u := &Unit{World: w, Func: f, Facts: c.prover.Prove(f, w.Module, w.MapValue), Entry: l.entry, Exit: l.exit}
 		if err := t.Lower(u, b); err != nil {
@@ -200,6 +206,19 @@ func (w *World) refine(f *bpf.Func, leaves bool) {
 		clobbers = clobbers || w.Clobbers[c]
 	}
 	w.Clobbers[f.Index] = clobbers
+}
+
+// stage shows and checks a function as it is after a stage.
+func (w *World) stage(name string, f *ir.Func) error {
+	if w.DumpStages[name] {
+		fmt.Fprintf(w.Dump, "%s\n", f)
+	}
+	if w.Verify {
+		if err := ir.Verify(f); err != nil {
+			return fmt.Errorf("BUG: function %s after %s: %w", f.Name, name, err)
+		}
+	}
+	return nil
 }
 
 // finish resolves the labels that an image names.

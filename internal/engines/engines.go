@@ -23,6 +23,7 @@ type Engine interface {
 // Config is what an engine may be asked for beside its module.
 type Config struct {
 	Scheme engine.Scheme
+	Verify bool   // the compiler checks itself
 	March  string // target of engines that generate code; "": their default
 }
 
@@ -39,7 +40,7 @@ var kinds = []Kind{
 		return interp.New(m, ar, t, c.Scheme)
 	}},
 	{Name: "hart", Marches: []string{"rv64gc", "rv64gc_zba_zbb_zbs_zicond_zacas"}, New: func(m *bpf.Module, ar *arena.Arena, t *engine.Tables, c Config) (Engine, error) {
-		return hartrun.New(m, ar, t, hartrun.Options{Scheme: c.Scheme, March: c.March})
+		return hartrun.New(m, ar, t, hartrun.Options{Scheme: c.Scheme, March: c.March, Verify: c.Verify})
 	}},
 }
 

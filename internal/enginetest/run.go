@@ -38,7 +38,7 @@ func Variants() []Variant {
 		}
 		for _, m := range marches {
 			for _, s := range []engine.Scheme{engine.Shared, engine.Propagated} {
-				l = append(l, Variant{k, engines.Config{Scheme: s, March: m}})
+				l = append(l, Variant{k, engines.Config{Scheme: s, March: m, Verify: true}})
 			}
 		}
 	}

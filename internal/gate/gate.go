@@ -28,10 +28,11 @@ type Options struct {
 	March  string // empty: the engine's default
 	// HelperArgs returns how many arguments a helper or kfunc takes.
 	HelperArgs func(kind uint8, id int32) int
-	// InlineLookup, Disable, NoChecks, Dump and DumpStages are as in compile.Options.
+	// InlineLookup, Disable, NoChecks, Verify, Dump and DumpStages are as in compile.Options.
 	InlineLookup bool
 	Disable      map[string]bool
 	NoChecks     bool
+	Verify       bool
 	Dump         io.Writer
 	DumpStages   map[string]bool
 }
@@ -43,7 +44,7 @@ func (l *Linked) CompileOptions(opts *Options, slots func(m int) uint64, words u
 		Scheme: opts.Scheme, Base: l.Base, ArenaBase: l.Arena.Base(), ArenaSize: l.Arena.Size(),
 		MapValue: func(i int) uint64 { return l.Module.Maps[i].Values },
 		Slots:    slots, Descs: words, FuncTable: words + 16*uint64(len(l.Module.Maps)),
-		HelperArgs: opts.HelperArgs, InlineLookup: opts.InlineLookup, Disable: opts.Disable, NoChecks: opts.NoChecks,
+		HelperArgs: opts.HelperArgs, InlineLookup: opts.InlineLookup, Disable: opts.Disable, NoChecks: opts.NoChecks, Verify: opts.Verify,
 		Dump: opts.Dump, DumpStages: opts.DumpStages,
 	}
 }
@@ -101,6 +102,21 @@ func (l *Linked) Call(pc, number uint64) (Call, error) {
 		c.ID = int32(number)
 	}
 	return c, nil
+}
+
+// Stopped is the fault that ends a run which was asked to end while the helper ran.
+func (c *Call) Stopped() error {
+	return &engine.Fault{Kind: engine.FaultStopped, Func: int(c.Site.Func), Insn: int(c.Site.Insn)}
+}
+
+// Interrupted is the fault of a run that is stopped at pc, between any two
+// machine instructions; nil where it is about to leave the code by itself.
+func (l *Linked) Interrupted(pc uint64) *engine.Fault {
+	line, ok := l.Image.LineAt(uint32(pc - l.Base))
+	if !ok || line.Insn == compile.LineStubs {
+		return nil
+	}
+	return &engine.Fault{Kind: engine.FaultStopped, Func: int(line.Func), Insn: max(int(line.Insn), 0)}
 }
 
 // Failed turns the error of a helper into the fault that ends the run. When the

@@ -36,41 +36,46 @@ func (o *Optimizer) Run(f *ir.Func, disabled map[string]bool) {
 // foldCopies lets the one instruction that reads a copy read the original
 // instead, where it still stands in its home. BPF has two-address instructions,
 // so compilers write a copy before most operations that keep their operand.
-// The copy itself is then read by nobody.
+// The copy itself is then dropped.
 func (o *Optimizer) foldCopies(f *ir.Func) {
 	o.countUses(f)
 	for i := range f.Blocks {
 		instrs := f.Blocks[i].Instrs
+		kept := instrs[:0]
 		for k, v := range instrs {
-			if in := &f.Instrs[v]; in.Op == ir.OpCopy && o.uses[v] == 1 {
-				fold(f, instrs[k+1:], v, in.A)
+			in := &f.Instrs[v]
+			if in.Op == ir.OpCopy && o.uses[v] == 1 && fold(f, instrs[k+1:], v, in.A) {
+				continue
 			}
+			kept = append(kept, v)
 		}
+		f.Blocks[i].Instrs = kept
 	}
 }
 
 // window is how many instructions behind a copy its reader is looked for.
 const window = 8
 
-// fold replaces copy by orig in its reader, if orig's home still holds it there.
-func fold(f *ir.Func, after []ir.Value, copied, orig ir.Value) {
+// fold replaces a copy by orig in its reader, if orig's home still holds it there.
+func fold(f *ir.Func, after []ir.Value, copied, orig ir.Value) bool {
 	home := f.Instrs[orig].Home
 	if home == ir.NoHome {
-		return
+		return false
 	}
 	for _, v := range after[:min(window, len(after))] {
 		in := &f.Instrs[v]
 		switch {
 		case in.A == copied:
 			in.A = orig
-			return
+			return true
 		case in.B == copied:
 			in.B = orig
-			return
+			return true
 		case in.Home == home, clobbers(in.Op):
-			return
+			return false
 		}
 	}
+	return false
 }
 
 // clobbers reports whether an operation ends the life of registers other than its home.

@@ -33,7 +33,7 @@ func list() []Engine {
 		}
 		for _, march := range marches {
 			l = append(l, Engine{strings.TrimSpace(k.Name + " " + march), func(w *World, s engine.Scheme) (engines.Engine, error) {
-				return k.New(w.Module, w.Arena, w.Tables, engines.Config{Scheme: s, March: march})
+				return k.New(w.Module, w.Arena, w.Tables, engines.Config{Scheme: s, March: march, Verify: true})
 			}})
 		}
 	}
