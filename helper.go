@@ -2,6 +2,7 @@ package rivet
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/helpers"
@@ -38,7 +39,7 @@ type Arg struct {
 //
 // Pointers and lengths are checked against Args before Func runs; a bad one is a
 // fault at the calling instruction. So is an error that Func returns, and a
-// panic of Func. Arguments after those in Args are not passed on.
+// panic of Func (see [HelperPanic]). Arguments after those in Args are not passed on.
 type Helper struct {
 	ID   int32  // number, as in enum bpf_func_id; 0 for a kfunc
 	Name string // a kfunc's name; of a helper, a name for messages
@@ -127,8 +128,24 @@ func (c *core) callUser(fn func(*HelperCall) (uint64, error), call *helpers.Call
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			r0, err = 0, fmt.Errorf("%s: panic: %v", call.Helper.Name, p)
+			r0, err = 0, &HelperPanic{Helper: call.Helper.Name, Value: p, Stack: debug.Stack()}
 		}
 	}()
 	return fn(hc)
+}
+
+// HelperPanic is a panic of a [Helper]'s function. It ends the run with a fault
+// that wraps it, and is found with [errors.As].
+type HelperPanic struct {
+	Helper string // the helper's name
+	Value  any    // what was given to panic
+	Stack  []byte // the goroutine's stack, from the panic outwards, as [debug.Stack] formats it
+}
+
+func (p *HelperPanic) Error() string { return fmt.Sprintf("%s: panic: %v", p.Helper, p.Value) }
+
+// Unwrap returns Value if that is an error.
+func (p *HelperPanic) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
 }

@@ -2,6 +2,7 @@ package rivet
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -41,7 +42,7 @@ func (v *Variable) String() string {
 	return fmt.Sprintf("%s (type=%v, size=%d)", v.spec.Name, v.spec.Type, v.Size())
 }
 
-// bytes returns where the variable lies.
+// bytes returns where the variable lies: memory that exists as long as v does.
 func (v *Variable) bytes() ([]byte, error) {
 	b, ok := v.m.core.arena.Bytes(v.m.inst.ValueAddr()+uint64(v.spec.Offset), uint64(v.Size()))
 	if !ok || uint64(v.spec.Offset)+uint64(v.Size()) > uint64(v.m.ValueSize()) {
@@ -62,6 +63,7 @@ func (v *Variable) Get(out any) error {
 	} else {
 		copy(val, b)
 	}
+	runtime.KeepAlive(v)
 	if err := unmarshal(out, val); err != nil {
 		return fmt.Errorf("variable %s: %w", v.spec.Name, err)
 	}
@@ -88,6 +90,7 @@ func (v *Variable) Set(in any) error {
 	} else {
 		copy(b, val)
 	}
+	runtime.KeepAlive(v)
 	return nil
 }
 

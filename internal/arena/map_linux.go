@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -28,9 +30,17 @@ var cursor struct {
 	at uint64
 }
 
+// mapped counts the arenas that are mapped now.
+var mapped atomic.Int64
+
+// Live returns how many mapped arenas there are: those in use and those that
+// the garbage collector has yet to find.
+func Live() int { return int(mapped.Load()) }
+
 // Map makes an arena whose guest addresses are its addresses in this process.
-// Its memory is unmapped when the arena is no longer reachable; whoever keeps a
-// slice of it must keep the arena, too.
+// Its memory is unmapped when the arena is no longer reachable. A slice of it
+// keeps nothing alive, since the memory is not Go's: whoever uses one must keep
+// the arena until then (runtime.KeepAlive).
 func Map(size uint64) (*Arena, error) {
 	size = (size + 63) &^ 63
 	if size == 0 || size > MaxSize {
@@ -39,11 +49,15 @@ func Map(size uint64) (*Arena, error) {
 	page := uint64(unix.Getpagesize())
 	inner := (size + Slack + page - 1) &^ (page - 1)
 	mem, err := reserve(inner + 2*guard)
+	for wait := time.Millisecond; err != nil && wait < 200*time.Millisecond && Live() > 0; wait *= 2 {
+		// Unreachable arenas may stand in the way. They are unmapped some time after
+		// the collection that finds them, by goroutines of the runtime.
+		runtime.GC()
+		time.Sleep(wait)
+		mem, err = reserve(inner + 2*guard)
+	}
 	if err != nil {
-		runtime.GC() // unreachable arenas may stand in the way
-		if mem, err = reserve(inner + 2*guard); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	if err := unix.Mprotect(mem[guard:guard+inner], unix.PROT_READ|unix.PROT_WRITE); err != nil {
 		unmapLow(mem)
@@ -51,7 +65,11 @@ func Map(size uint64) (*Arena, error) {
 	}
 	a := newArena(uint64(uintptr(unsafe.Pointer(&mem[guard]))), mem[guard:guard+size+Slack])
 	a.mapped = true
-	runtime.AddCleanup(a, unmapLow, mem)
+	mapped.Add(1)
+	runtime.AddCleanup(a, func(mem []byte) {
+		unmapLow(mem)
+		mapped.Add(-1)
+	}, mem)
 	return a, nil
 }
 

@@ -4,11 +4,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
 
+	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 )
 
@@ -24,9 +26,11 @@ var arrayKind = Kind{
 	New: newArray,
 }
 
-// array is a map of kind Array.
+// array is a map of kind Array. Whoever touches mem keeps the array, and so the
+// arena, alive until then: mem may be memory that the arena unmaps.
 type array struct {
 	def    *bpf.Map
+	arena  *arena.Arena
 	mem    []byte
 	addr   uint64
 	stride uint64
@@ -68,7 +72,7 @@ func newArray(env *Env, _ int, d *bpf.Map) (Map, error) {
 	if !ok {
 		panic("BUG: arena gave an address that it does not have")
 	}
-	return &array{def: d, mem: mem, addr: addr, stride: stride}, nil
+	return &array{def: d, arena: env.Arena, mem: mem, addr: addr, stride: stride}, nil
 }
 
 func (a *array) ValueAddr() uint64 { return a.addr }
@@ -92,6 +96,7 @@ func (a *array) Read(key, value []byte) error {
 		return ENOENT
 	}
 	load(value, a.value(i))
+	runtime.KeepAlive(a)
 	return nil
 }
 
@@ -109,6 +114,7 @@ func (a *array) Update(key, value []byte, flags uint64) error {
 		return EINVAL // no value holds a bpf_spin_lock
 	}
 	store(a.value(i), value)
+	runtime.KeepAlive(a)
 	return nil
 }
 
