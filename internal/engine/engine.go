@@ -33,16 +33,20 @@ type Request struct {
 	Func     int          // index into Module.Funcs
 	Args     [5]uint64    // R1 to R5
 	StackTop uint64       // guest address that R10 has in the first frame (shared with callees below it)
-	Fuel     int64        // backward jumps and tail calls it may execute; 0: no bound
+	Fuel     int64        // backward jumps and tail calls it may execute; 0: no bound, negative: none
 	Stop     *atomic.Bool // when it turns true the run ends soon, with FaultStopped; may be nil
 	Gate     Gate
-	Trace    func(*Event) // nil: not traced
+	// Left is the fuel that is left while a helper runs. The engine sets it before the
+	// helper and goes on with it afterwards, so that runs within this one can be paid from it.
+	Left  int64
+	Trace func(*Event) // nil: not traced
 }
 
-// Result is what a run that ended by itself gives.
+// Result is what a run gives. R0 is that of a run that ended by itself.
 type Result struct {
 	R0      uint64
 	Retired uint64 // instructions executed: of the target machine, or of BPF for the interpreter
+	Left    int64  // fuel that was not used; also known of a run that faulted
 }
 
 // Gate is the way out of generated code: it runs helpers.

@@ -26,12 +26,20 @@ const (
 	longSlice  = 2 * time.Millisecond
 )
 
+// Bound returns how many backward jumps and tail calls the run may execute.
+func (r *Request) Bound() int64 {
+	switch {
+	case r.Fuel > 0:
+		return r.Fuel
+	case r.Fuel < 0:
+		return 0
+	}
+	return math.MaxInt64
+}
+
 // Start returns the first slice: how many backward jumps may be executed before Next is asked.
 func (f *Fuel) Start(req *Request) int64 {
-	*f = Fuel{left: math.MaxInt64, slice: firstSlice, stop: req.Stop}
-	if req.Fuel > 0 {
-		f.left = req.Fuel
-	}
+	*f = Fuel{left: req.Bound(), slice: firstSlice, stop: req.Stop}
 	return f.take()
 }
 
@@ -44,7 +52,7 @@ func (f *Fuel) take() int64 {
 // Next returns another slice when one is used up and a jump asks for more: that
 // jump is paid for already. Otherwise it says why the run must end.
 func (f *Fuel) Next() (n int64, why FaultKind, ok bool) {
-	if f.stop != nil && f.stop.Load() {
+	if f.Stopped() {
 		return 0, FaultStopped, false
 	}
 	if f.left == 0 {
@@ -66,3 +74,22 @@ func (f *Fuel) Next() (n int64, why FaultKind, ok bool) {
 
 // Left returns the fuel that has not been given out.
 func (f *Fuel) Left() int64 { return f.left }
+
+// Unused returns all that is left when slice is what is left of the slice.
+func (f *Fuel) Unused(slice int64) int64 { return max(f.left+slice, 0) }
+
+// Stopped reports whether the run has been asked to end.
+func (f *Fuel) Stopped() bool { return f.stop != nil && f.stop.Load() }
+
+// Lend says in req, before a helper is called, how much is left.
+func (f *Fuel) Lend(req *Request, slice int64) { req.Left = f.left + slice }
+
+// Reclaim returns what is left of the slice after the helper, which may have
+// started runs that are paid from req.Left.
+func (f *Fuel) Reclaim(req *Request, slice int64) int64 {
+	if req.Left == f.left+slice {
+		return slice
+	}
+	f.left = req.Left
+	return f.take()
+}

@@ -157,30 +157,45 @@ func (e *Engine) enter(h *machine, req *engine.Request) {
 	h.Instret = 0
 }
 
+// between is how many instructions the hart executes between two looks at
+// Request.Stop: some milliseconds' worth. Slices of fuel do not bound that time
+// where much code lies between two backward jumps.
+const between = 1 << 20
+
 // loop runs the hart from gate to gate.
 func (e *Engine) loop(h *machine, req *engine.Request, t *tracer) (engine.Result, error) {
 	image := e.Linked.Image
 	for {
 		trap := e.advance(h)
 		switch {
+		case trap.Kind == hart.Limit:
+			if h.fuel.Stopped() {
+				if fault := e.Interrupted(h.PC); fault != nil {
+					return h.result(0), fault
+				}
+			}
 		case trap.Kind == hart.Ecall:
 			if done, err := e.helper(h, req, t); done {
-				return engine.Result{R0: h.X[rv.A5], Retired: h.Instret}, err
+				return h.result(h.X[rv.A5]), err
 			}
 		case trap.Kind == hart.Break && t != nil:
 			if err := t.at(uint32(h.PC - codeBase)); err != nil {
-				return engine.Result{Retired: h.Instret}, err
+				return h.result(0), err
 			}
 		case trap.Kind == hart.Ebreak && h.PC == codeBase+uint64(image.ReturnPC):
-			return engine.Result{R0: h.X[rv.A5], Retired: h.Instret}, nil
+			return h.result(h.X[rv.A5]), nil
 		case trap.Kind == hart.Ebreak && h.PC == codeBase+uint64(image.FaultPC):
 			if fault := e.fault(h); fault != nil {
-				return engine.Result{Retired: h.Instret}, fault
+				return h.result(0), fault
 			}
 		default:
-			return engine.Result{Retired: h.Instret}, e.MachineFault(h.PC, errors.New(trap.String()))
+			return h.result(0), e.MachineFault(h.PC, errors.New(trap.String()))
 		}
 	}
+}
+
+func (h *machine) result(r0 uint64) engine.Result {
+	return engine.Result{R0: r0, Retired: h.Instret, Left: h.fuel.Unused(int64(h.X[riscv64.RegFuel]))}
 }
 
 // fault handles a check that failed. It returns nil where only a slice of fuel
@@ -207,7 +222,10 @@ func (e *Engine) helper(h *machine, req *engine.Request, t *tracer) (done bool, 
 		return true, err
 	}
 	h.args = [5]uint64(h.X[rv.A0:])
+	slice := int64(h.X[riscv64.RegFuel])
+	h.fuel.Lend(req, slice)
 	r0, err := req.Gate.Helper(c.Kind, c.ID, &h.args)
+	h.X[riscv64.RegFuel] = uint64(h.fuel.Reclaim(req, slice))
 	if err != nil {
 		exit, fault := c.Failed(err)
 		if fault != nil {
@@ -219,6 +237,9 @@ func (e *Engine) helper(h *machine, req *engine.Request, t *tracer) (done bool, 
 		return true, nil
 	}
 	t.helper(&c, r0)
+	if h.fuel.Stopped() {
+		return true, c.Stopped()
+	}
 	clobber(h)
 	h.X[rv.A0] = r0
 	return false, nil

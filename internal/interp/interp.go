@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
@@ -25,6 +26,7 @@ type Engine struct {
 	tables *engine.Tables
 	shared bool // scheme engine.Shared
 	funcs  []*code
+	slice  int64     // fuel that a run gets at once, see take
 	pool   sync.Pool // of *machine
 }
 
@@ -34,13 +36,16 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, scheme engine.
 		return nil, fmt.Errorf("interpreter on a big-endian host: %w", engine.ErrUnsupported)
 	}
 	e := &Engine{mod: mod, ar: ar, tables: tables, shared: scheme == engine.Shared}
+	longest := 1
 	for _, f := range mod.Funcs {
 		c, err := decodeFunc(mod, f, ar.Base())
 		if err != nil {
 			return nil, err
 		}
 		e.funcs = append(e.funcs, c)
+		longest = max(longest, len(c.ops))
 	}
+	e.slice = max(between/int64(longest), 1)
 	e.pool.New = func() any { return &machine{e: e, frames: make([]frame, 0, bpf.MaxFrames)} }
 	return e, nil
 }
@@ -56,8 +61,13 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 	}
 	m := e.pool.Get().(*machine)
 	m.req, m.frames = req, m.frames[:0]
+	m.left, m.stop = req.Bound(), &never
+	if req.Stop != nil {
+		m.stop = req.Stop
+	}
 	res, err := m.run(e.funcs[req.Func])
-	m.req = nil
+	res.Left = max(m.left+res.Left, 0)
+	m.req, m.stop = nil, nil
 	e.pool.Put(m)
 	return res, err
 }
@@ -72,13 +82,22 @@ func (e *Engine) Call(handle uint64, req engine.Request) (engine.Result, error) 
 	return e.Run(&req)
 }
 
+// between is about how many instructions may be executed between two looks at
+// Stop: a millisecond's worth.
+const between = 1 << 17
+
+// never is the Stop of runs that have none.
+var never atomic.Bool
+
 // machine is the state of one run that outlives an instruction, but for the
 // registers, the program counter and the tail-call count: those are locals of run.
 type machine struct {
 	e      *Engine
 	req    *engine.Request
-	frames []frame   // of the callers
-	args   [5]uint64 // of the helper being called
+	frames []frame      // of the callers
+	args   [5]uint64    // of the helper being called
+	left   int64        // fuel that the loop has not been given
+	stop   *atomic.Bool // Request.Stop, or never
 }
 
 // frame is what a caller gets back when the subprogram it called returns.
@@ -97,6 +116,9 @@ func (m *machine) helper(fn *code, pc int, kind uint8, id int32, regs *[numRegs]
 	m.killArgs(regs)
 	if err == nil {
 		m.traceHelper(fn, pc, kind, id, count, r0)
+		if m.stop.Load() {
+			return 0, true, m.ends(fn, pc)
+		}
 		return r0, false, nil
 	}
 	var exit *engine.Exit
@@ -128,8 +150,42 @@ func (m *machine) outside(fn *code, pc int, off uint64) error {
 		Addr: off + m.e.ar.Base(), Size: m.e.mod.Funcs[fn.index].Insns[pc].Size()}
 }
 
-func (m *machine) outOfFuel(fn *code, pc int) error {
-	return &engine.Fault{Kind: engine.FaultFuel, Func: fn.index, Insn: pc}
+// take gives the run a slice of its fuel. A run that may be stopped looks at its
+// Stop between slices, so that the loop need not.
+func (m *machine) take() int64 {
+	n := m.left
+	if m.stop != &never {
+		n = min(n, m.e.slice)
+	}
+	m.left -= n
+	return n
+}
+
+// refuel returns another slice for a jump that found its own empty, already paid
+// for; -1 when the run must end.
+func (m *machine) refuel() int64 {
+	if m.left == 0 || m.stop.Load() {
+		return -1
+	}
+	return m.take() - 1
+}
+
+// reclaim returns the slice after a helper, which may have spent some of the fuel on runs of its own.
+func (m *machine) reclaim(slice int64) int64 {
+	if m.req.Left == m.left+slice {
+		return slice
+	}
+	m.left = m.req.Left
+	return m.take()
+}
+
+// ends says why a run ends at an instruction where it must not go on.
+func (m *machine) ends(fn *code, pc int) error {
+	f := &engine.Fault{Kind: engine.FaultFuel, Func: fn.index, Insn: pc}
+	if m.stop.Load() {
+		f.Kind = engine.FaultStopped
+	}
+	return f
 }
 
 func (m *machine) badCall(fn *code, pc int, v uint64, cause error) error {

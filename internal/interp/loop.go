@@ -1,7 +1,6 @@
 package interp
 
 import (
-	"math"
 	"math/bits"
 	"unsafe"
 
@@ -32,14 +31,11 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 		n     uint64 // instructions executed
 		a     uint64 // offset of a memory access in the arena
 		count = bpf.MaxTailCalls
-		fuel  = m.req.Fuel
+		fuel  = m.take()
 		base  = m.e.ar.Base()
 		size  = m.e.ar.Size()
 		mem   = unsafe.Pointer(unsafe.SliceData(m.e.ar.Mem()))
 	)
-	if fuel == 0 {
-		fuel = math.MaxInt64
-	}
 	copy(r[1:6], m.req.Args[:])
 	r[10] = m.req.StackTop
 	m.traceEntry(fn)
@@ -50,7 +46,9 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 		code := in.code
 		if code >= opBack {
 			if fuel--; fuel < 0 {
-				return engine.Result{Retired: n}, m.outOfFuel(fn, pc-1)
+				if fuel = m.refuel(); fuel < 0 {
+					return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
+				}
 			}
 			code -= opBack
 		}
@@ -382,82 +380,82 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 		// Loads and stores (RFC 9669, sections 5.1 and 5.2).
 		case ldx | bpf.SizeB:
 			if a = r[s] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			r[d] = uint64(*m8(mem, a))
 		case ldx | bpf.SizeH:
 			if a = r[s] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			r[d] = uint64(ld16(mem, a))
 		case ldx | bpf.SizeW:
 			if a = r[s] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			r[d] = uint64(ld32(mem, a))
 		case ldx | bpf.SizeDW:
 			if a = r[s] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			r[d] = ld64(mem, a)
 		case ldsx | bpf.SizeB:
 			if a = r[s] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			r[d] = uint64(int8(*m8(mem, a)))
 		case ldsx | bpf.SizeH:
 			if a = r[s] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			r[d] = uint64(int16(ld16(mem, a)))
 		case ldsx | bpf.SizeW:
 			if a = r[s] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			r[d] = uint64(int32(ld32(mem, a)))
 		case stx | bpf.SizeB:
 			if a = r[d] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			*m8(mem, a) = uint8(r[s])
 		case stx | bpf.SizeH:
 			if a = r[d] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			st16(mem, a, r[s])
 		case stx | bpf.SizeW:
 			if a = r[d] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			st32(mem, a, r[s])
 		case stx | bpf.SizeDW:
 			if a = r[d] + in.imm; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			st64(mem, a, r[s])
 		case st | bpf.SizeB:
 			if a = r[d] + uint64(in.off) - base; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			*m8(mem, a) = uint8(in.imm)
 		case st | bpf.SizeH:
 			if a = r[d] + uint64(in.off) - base; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			st16(mem, a, in.imm)
 		case st | bpf.SizeW:
 			if a = r[d] + uint64(in.off) - base; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			st32(mem, a, in.imm)
 		case st | bpf.SizeDW:
 			if a = r[d] + uint64(in.off) - base; a >= size {
-				return engine.Result{Retired: n}, m.outside(fn, pc-1, a)
+				return engine.Result{Retired: n, Left: fuel}, m.outside(fn, pc-1, a)
 			}
 			st64(mem, a, in.imm)
 		case opAtomic:
 			if err := m.atomic(fn, pc-1, &r); err != nil {
-				return engine.Result{Retired: n}, err
+				return engine.Result{Retired: n, Left: fuel}, err
 			}
 		case opLDDW:
 			r[d] = in.imm
@@ -465,6 +463,9 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 
 		// Calls (RFC 9669, section 4.3.1) and tail calls.
 		case opSubprog:
+			if m.stop.Load() {
+				return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
+			}
 			callee := m.e.funcs[in.imm]
 			m.push(fn, pc, callee, &r, count)
 			fn, ops, pc = callee, callee.ops, 0
@@ -473,30 +474,35 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 			if code == opKfunc {
 				kind = bpf.CallKfunc
 			}
+			m.req.Left = m.left + fuel
 			r0, done, err := m.helper(fn, pc-1, kind, int32(in.imm), &r, count)
-			if done {
-				return engine.Result{R0: r0, Retired: n}, err
+			if fuel = m.reclaim(fuel); done {
+				return engine.Result{R0: r0, Retired: n, Left: fuel}, err
 			}
 			r[0] = r0
 		case uint16(bpf.OpCallX):
 			if i, ok := bpf.FuncIndex(r[d]); ok && i < len(m.e.funcs) && m.e.mod.Funcs[i].AddrTaken {
+				if m.stop.Load() {
+					return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
+				}
 				callee := m.e.funcs[i]
 				m.push(fn, pc, callee, &r, count)
 				fn, ops, pc = callee, callee.ops, 0
 				continue
 			}
 			if r[d] >= engine.MaxHelper {
-				return engine.Result{Retired: n}, m.badCall(fn, pc-1, r[d], nil)
+				return engine.Result{Retired: n, Left: fuel}, m.badCall(fn, pc-1, r[d], nil)
 			}
+			m.req.Left = m.left + fuel
 			r0, done, err := m.helper(fn, pc-1, bpf.CallHelper, int32(r[d]), &r, count)
-			if done {
-				return engine.Result{R0: r0, Retired: n}, err
+			if fuel = m.reclaim(fuel); done {
+				return engine.Result{R0: r0, Retired: n, Left: fuel}, err
 			}
 			r[0] = r0
 		case opTailCall:
 			target, err := m.tailTarget(fn, pc-1, &r, count)
 			if err != nil {
-				return engine.Result{Retired: n}, err
+				return engine.Result{Retired: n, Left: fuel}, err
 			}
 			if target == nil {
 				continue // missed: the next instruction, with all registers as they are
@@ -504,7 +510,9 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 			// A shared count bounds a run's tail calls; by value, 33 can become 2^33.
 			if !m.e.shared {
 				if fuel--; fuel < 0 {
-					return engine.Result{Retired: n}, m.outOfFuel(fn, pc-1)
+					if fuel = m.refuel(); fuel < 0 {
+						return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
+					}
 				}
 			}
 			m.traceTailCall(fn, pc-1, &r, count, target)
@@ -513,7 +521,7 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 		case uint16(bpf.OpExit):
 			if len(m.frames) == 0 {
 				m.traceExit(fn, pc-1, count, r[0])
-				return engine.Result{R0: r[0], Retired: n}, nil
+				return engine.Result{R0: r[0], Retired: n, Left: fuel}, nil
 			}
 			from := fn
 			fn, pc, count = m.pop(&r, count)
@@ -521,7 +529,7 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 			m.traceReturn(fn, pc-1, count, from, r[0])
 
 		default:
-			return engine.Result{Retired: n}, m.notCode(fn, pc-1)
+			return engine.Result{Retired: n, Left: fuel}, m.notCode(fn, pc-1)
 		}
 	}
 }
