@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -72,13 +71,10 @@ func (m *Map) DumpJSON() ([]byte, error) {
 }
 
 func (m *Map) jsonKey(key []byte) json.RawMessage {
-	if m.spec != nil && m.spec.Key != nil && sizeIs(m.spec.Key, len(key)) {
-		return btfjson.Append(nil, m.spec.Key, key)
+	if m.spec == nil {
+		return btfjson.Key(nil, key)
 	}
-	if len(key) == 4 {
-		return strconv.AppendUint(nil, uint64(le.Uint32(key)), 10)
-	}
-	return btfjson.Append(nil, nil, key)
+	return btfjson.Key(m.spec.Key, key)
 }
 
 func (m *Map) jsonValue(key, value []byte) json.RawMessage {
@@ -88,16 +84,10 @@ func (m *Map) jsonValue(key, value []byte) json.RawMessage {
 		}
 		return json.RawMessage("null") // emptied since it was read
 	}
-	if m.spec != nil && m.spec.Value != nil && sizeIs(m.spec.Value, len(value)) {
-		return btfjson.Append(nil, m.spec.Value, value)
+	if m.spec == nil {
+		return btfjson.Value(nil, value)
 	}
-	return btfjson.Append(nil, nil, value)
-}
-
-// sizeIs guards against objects whose BTF contradicts their map definitions.
-func sizeIs(t btf.Type, n int) bool {
-	size, err := btf.Sizeof(t)
-	return err == nil && size == n
+	return btfjson.Value(m.spec.Value, value)
 }
 
 func allZero(b []byte) bool {

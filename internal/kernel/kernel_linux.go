@@ -1,0 +1,165 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+
+	"github.com/rivetbpf/rivet/internal/btfjson"
+)
+
+// headroom is how many bytes more than its input a packet may have afterwards.
+const headroom = 256
+
+// Collection is a collection in the kernel.
+type Collection struct {
+	*ebpf.Collection
+	spec *ebpf.CollectionSpec
+}
+
+// Load loads a copy of spec. A program that is not let in gives a *Refused.
+func Load(spec *ebpf.CollectionSpec) (*Collection, error) {
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, denied(fmt.Errorf("raise the limit on locked memory: %w", err))
+	}
+	spec = spec.Copy()
+	coll, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return nil, refused(err)
+	}
+	return &Collection{coll, spec}, nil
+}
+
+// refused finds the verifier's word in an error of package ebpf.
+func refused(err error) error {
+	var v *ebpf.VerifierError
+	if !errors.As(err, &v) || len(v.Log) == 0 {
+		return denied(err)
+	}
+	r := &Refused{Log: v.Log, Err: v.Cause}
+	if before, _, ok := strings.Cut(err.Error(), ": "+v.Error()); ok {
+		_, r.Program, _ = strings.Cut(before, "program ")
+	}
+	return r
+}
+
+// denied says who may do it, when that is what is wrong.
+func denied(err error) error {
+	if errors.Is(err, unix.EPERM) && unix.Geteuid() != 0 {
+		return fmt.Errorf("%w (root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, may load programs)", err)
+	}
+	return err
+}
+
+// Run runs a program once on copies of packet and context.
+func (c *Collection) Run(program string, in Input) (Result, error) {
+	p := c.Programs[program]
+	if p == nil {
+		return Result{}, fmt.Errorf("no program %q", program)
+	}
+	opts := &ebpf.RunOptions{Data: in.Packet, Repeat: 1}
+	if in.Packet != nil {
+		opts.DataOut = make([]byte, len(in.Packet)+headroom)
+	}
+	if in.Context != nil {
+		opts.Context = in.Context
+	}
+	if p.Type() == ebpf.RawTracepoint {
+		opts.Repeat = 0 // bpf_prog_test_run_raw_tp takes none
+	}
+	ret, err := p.Run(opts)
+	if err != nil {
+		return Result{}, runError(p, in, err)
+	}
+	return Result{ret, opts.DataOut}, nil
+}
+
+// minPacket is the shortest packet that BPF_PROG_TEST_RUN takes: an Ethernet header.
+const minPacket = 14
+
+// runError adds what is known about an error of BPF_PROG_TEST_RUN.
+func runError(p *ebpf.Program, in Input, err error) error {
+	switch {
+	case errors.Is(err, unix.EINVAL) && len(in.Packet) < minPacket && in.Context == nil:
+		return fmt.Errorf("%w: the kernel runs %v programs on packets of at least %d bytes, this one has %d", err, p.Type(), minPacket, len(in.Packet))
+	case errors.Is(err, ebpf.ErrNotSupported):
+		return fmt.Errorf("%w: the kernel has no way to run a %v program by itself (BPF_PROG_TEST_RUN)", err, p.Type())
+	}
+	return denied(err)
+}
+
+// Set puts a program into a slot of a program array.
+func (c *Collection) Set(array string, index uint32, program string) error {
+	m, p := c.Maps[array], c.Programs[program]
+	if m == nil || p == nil {
+		return fmt.Errorf("no map %q or no program %q", array, program)
+	}
+	return m.Put(index, p)
+}
+
+// Release is the kernel's, such as 6.12.3.
+func Release() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// entry is an entry of a map, as package rivet dumps it.
+type entry struct {
+	Key   json.RawMessage `json:"key"`
+	Value json.RawMessage `json:"value"`
+}
+
+// Dump returns the contents of a map as rivet's Map.DumpJSON does.
+func (c *Collection) Dump(name string) (json.RawMessage, error) {
+	m, spec := c.Maps[name], c.spec.Maps[name]
+	if m == nil || spec == nil {
+		return nil, fmt.Errorf("no map %q", name)
+	}
+	if ds, ok := spec.Value.(*btf.Datasec); ok && spec.MaxEntries == 1 {
+		value, err := m.LookupBytes(uint32(0))
+		if err != nil {
+			return nil, fmt.Errorf("map %s: %w", name, err)
+		}
+		return btfjson.Append(nil, ds, value), nil
+	}
+	entries := []entry{}
+	var key, value []byte
+	for it := m.Iterate(); ; {
+		if !it.Next(&key, &value) {
+			if err := it.Err(); err != nil {
+				return nil, fmt.Errorf("map %s: %w", name, err)
+			}
+			return json.Marshal(entries)
+		}
+		e := entry{btfjson.Key(spec.Key, key), btfjson.Value(spec.Value, value)}
+		switch {
+		case spec.Type == ebpf.ProgramArray:
+			e.Value = c.programName(value)
+		case spec.Type == ebpf.Array && len(strings.Trim(string(value), "\x00")) == 0:
+			continue
+		}
+		entries = append(entries, e)
+	}
+}
+
+// programName names the program whose number a slot holds.
+func (c *Collection) programName(value []byte) json.RawMessage {
+	for name, p := range c.Programs {
+		if info, err := p.Info(); err == nil {
+			if id, ok := info.ID(); ok && len(value) == 4 && uint32(id) == binary.NativeEndian.Uint32(value) {
+				return btfjson.AppendString(nil, name)
+			}
+		}
+	}
+	return json.RawMessage("null")
+}
