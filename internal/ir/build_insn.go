@@ -261,7 +261,7 @@ func (b *Builder) call(in *bpf.Insn) {
 func (b *Builder) tailCall(in *bpf.Insn) {
 	d := Instr{Op: OpTailCall, Home: NoHome, Imm: -1}
 	args := [3]Value{b.use(bpf.R1), b.use(bpf.R2), b.use(bpf.R3)}
-	if m := &b.fn.Instrs[args[1]]; m.Op == OpMapAddr && b.env.Module.Maps[m.N].Type == bpf.MapTypeProgArray {
+	if m := &b.fn.Instrs[b.fn.Origin(args[1])]; m.Op == OpMapAddr && b.env.Module.Maps[m.N].Type == bpf.MapTypeProgArray {
 		d.Imm = int64(m.N)
 	}
 	d.N = int32(len(b.fn.Extra))

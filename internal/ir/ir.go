@@ -162,5 +162,20 @@ func (f *Func) Operands(v Value) []Value {
 	return nil
 }
 
+// maxCopies bounds how far Origin looks, so that it takes constant time.
+const maxCopies = 8
+
+// Origin returns what a value is a copy of.
+func (f *Func) Origin(v Value) Value {
+	for range maxCopies {
+		in := &f.Instrs[v]
+		if in.Op != OpCopy || in.Type != I64 {
+			break
+		}
+		v = in.A
+	}
+	return v
+}
+
 // HasEffect reports whether the operation does more than give a value.
 func (op Op) HasEffect() bool { return op >= OpLoad }
