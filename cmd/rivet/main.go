@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
+	"github.com/rivetbpf/rivet/internal/cpufeature"
 	"github.com/spf13/cobra"
 )
 
@@ -121,7 +123,7 @@ func (a *app) versionCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version",
+		Short:   "Print the version, and what the CPU of this host has",
 		Example: "  rivet version\n  rivet version --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -129,7 +131,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if asJSON {
 				return writeJSON(a.out, v)
 			}
-			_, err := fmt.Fprintf(a.out, "rivet %s %s %s\n", v.Version, v.Revision, v.Go)
+			_, err := fmt.Fprintf(a.out, "rivet %s %s %s\n%s: %s\n", v.Version, v.Revision, v.Go, v.Host, v.Target.describe())
 			return err
 		},
 	}
@@ -138,14 +140,37 @@ func (a *app) versionCommand() *cobra.Command {
 }
 
 type versionInfo struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision"`
-	Go       string `json:"go"`
+	Version  string        `json:"version"`
+	Revision string        `json:"revision"`
+	Go       string        `json:"go"`
+	Host     string        `json:"host"`
+	Target   *targetOfHost `json:"target,omitempty"` // nil where there is none for the host
+}
+
+// targetOfHost is what generated code may use on the host's own CPU.
+type targetOfHost struct {
+	March      string `json:"march"`
+	Source     string `json:"source"` // who says so
+	Misaligned string `json:"misaligned,omitempty"`
+}
+
+func (t *targetOfHost) describe() string {
+	if t == nil {
+		return "there is no target for this host, only for linux/riscv64"
+	}
+	s := fmt.Sprintf("%s (%s)", t.March, t.Source)
+	if t.Misaligned != "" {
+		s += ", misaligned accesses " + t.Misaligned
+	}
+	return s
 }
 
 // version reads what the go command wrote into the binary.
 func version() versionInfo {
-	v := versionInfo{Version: "(devel)", Revision: "unknown"}
+	v := versionInfo{Version: "(devel)", Revision: "unknown", Host: runtime.GOOS + "/" + runtime.GOARCH}
+	if f, ok := cpufeature.Host(); ok {
+		v.Target = &targetOfHost{March: f.March, Source: f.Source, Misaligned: f.Misaligned}
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v

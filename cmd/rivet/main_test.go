@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"testing"
 
+	"github.com/rivetbpf/rivet/internal/testenv"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -24,12 +26,18 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	emulated := testenv.Reexec(t, "rivet")
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ROOT", root)
+			e.Setenv("GOOS", runtime.GOOS)
+			e.Setenv("GOARCH", runtime.GOARCH)
+			if emulated != "" {
+				e.Setenv("PATH", emulated+string(os.PathListSeparator)+e.Getenv("PATH"))
+			}
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

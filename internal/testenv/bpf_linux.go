@@ -10,9 +10,10 @@ import (
 )
 
 // NeedBPF skips a test where the kernel does not load and run BPF programs:
-// that takes root. Where CI is set the test fails.
+// that takes root. Where CI is set the test fails, except under an emulator.
 func NeedBPF(t testing.TB) {
 	t.Helper()
+	SkipEmulated(t, "compares with the kernel, whose bpf system call emulators lack")
 	err := rlimit.RemoveMemlock()
 	if err == nil {
 		err = probe()
