@@ -135,7 +135,7 @@ func (h *Hart) store(a, size, v uint64) (ok bool) {
 func (h *Hart) coldLoad(o *op) (ok bool) {
 	a := h.X[o.rs1&31] + uint64(o.imm)
 	var v uint64
-	switch o.code {
+	switch firstOf(o.code) {
 	case opLb:
 		v, ok = h.load(a, 1)
 		v = uint64(int8(v))
@@ -163,7 +163,7 @@ func (h *Hart) coldLoad(o *op) (ok bool) {
 // coldStore performs the store o, wherever it goes.
 func (h *Hart) coldStore(o *op) (ok bool) {
 	a := h.X[o.rs1&31] + uint64(o.imm)
-	return h.store(a, 1<<(o.code-opSb), h.X[o.rs2&31])
+	return h.store(a, 1<<(firstOf(o.code)-opSb), h.X[o.rs2&31])
 }
 
 func get16(p unsafe.Pointer) uint16 { return binary.LittleEndian.Uint16((*[2]byte)(p)[:]) }
@@ -187,6 +187,14 @@ func wordBytes(words []uint64) []byte {
 type fastRegion struct {
 	base, limit uint64
 	mem         unsafe.Pointer
+}
+
+// at returns the memory at a, nil when it is not inside.
+func (r *fastRegion) at(a uint64) unsafe.Pointer {
+	if off := a - r.base; off < r.limit {
+		return unsafe.Add(r.mem, off)
+	}
+	return nil
 }
 
 // setFast chooses the regions that the main loop reaches by itself: the first

@@ -147,7 +147,51 @@ const (
 	opJ   // jump without link
 	opJr  // indirect jump without link
 	opRet // jalr x0, 0(rs1)
-	opZextW
+	opLis // rd = imm, for the instructions in aux bytes of ops
+
+	// Pairs, see fuse.go
+	opSlliXor
+	opSlliOr
+	opSlliAdd
+	opSrliXor
+	opSrliOr
+	opSrliAdd
+	opSlliSrli
+	opXorSlli
+	opXorSrli
+	opXorAndi
+	opXorMul
+	opAddSub
+	opAddSrli
+	opAddAdd
+	opAddLbu
+	opAddLd
+	opSubBgeu
+	opAddiBne
+	opAddiBeq
+	opAddiBlt
+	opAddiBltu
+	opAddiwBne
+	opAddBne
+	opAndiBne
+	opAndiBeq
+	opAndiAdd
+	opAndiXor
+	opLiBne
+	opLiBeq
+	opLiBltu
+	opMvMv
+	opMvAddi
+	opMvLi
+	opLiMv
+	opAddiAdd
+	opAddiAddi
+	opAddiwAdd
+	opAddiwMv
+	opMulAddiw
+	opMulAdd
+	opLdLd
+	opSdSd
 )
 
 // op is one prepared instruction.
