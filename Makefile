@@ -2,7 +2,7 @@
 # make lint     gofmt and go vet
 # make bench    the Go benchmarks, and the programs of bench/ beside Linux's and clang's native code
 # make objects  rebuilds every committed object and executable with clang 19
-# make docs     rewrites the output that Markdown files show
+# make docs     rewrites the output that Markdown files show; make measure, the figures that depend on the host too
 # make race     the packages with concurrency under the race detector
 
 GO        ?= go
@@ -12,7 +12,7 @@ PKGS      ?= ./...
 # Packages in which goroutines meet. What counts allocations is left out: under the detector pools give less back.
 RACE_PKGS = . ./internal/arena ./internal/maps ./internal/helpers ./internal/engine
 
-.PHONY: all build test race lint bench objects docs tools clean
+.PHONY: all build test race lint bench objects docs measure tools clean
 
 all: build
 
@@ -44,6 +44,9 @@ objects:
 
 docs:
 	$(GO) run ./scripts/docs
+
+measure:
+	$(GO) run ./scripts/docs -measure docs/PERFORMANCE.md
 
 clean:
 	rm -f rivet rivet-conformance
