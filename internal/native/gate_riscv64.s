@@ -134,9 +134,11 @@ TEXT leaveFault<>(SB), NOSPLIT|NOFRAME, $0
 	MOV	goRA, X1
 	JMP	(X1)
 
-// The first frame of a run returns here, with the result in a5.
+// The first frame of a run returns here, with the result in a5 and what is left
+// of the fuel in s9.
 TEXT leaveReturn<>(SB), NOSPLIT|NOFRAME, $0
 	MOV	X15, x(15)
+	MOV	X25, x(25)
 	MOV	ZERO, reason
 	MOV	goSP, X2
 	MOV	goRA, X1

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
 	"github.com/rivetbpf/rivet/internal/engine"
 )
 
@@ -68,3 +69,23 @@ func newMachine() (*machine, error) {
 func (m *machine) stackTop() uint64 { return uint64(uintptr(unsafe.Pointer(m.st))) }
 
 func (m *machine) free() { unmap(m.mem) }
+
+// poison is what a register holds that nobody may rely on.
+const poison = 0xdead_dead_dead_dead
+
+// clobber destroys what a helper may destroy: every caller-saved register but
+// a0, the result, and t6, which the gate itself destroys. Go's code leaves garbage
+// there as well, but not always and not always the kind that shows.
+func (m *machine) clobber() {
+	x := &m.st.x
+	x[rv.RA], x[rv.S0] = poison, poison // s0 is nobody's
+	for r := rv.T0; r <= rv.T2; r++ {
+		x[r] = poison
+	}
+	for r := rv.A1; r <= rv.A7; r++ {
+		x[r] = poison
+	}
+	for r := rv.T3; r <= rv.T5; r++ {
+		x[r] = poison
+	}
+}

@@ -2,12 +2,19 @@ package native
 
 import (
 	"fmt"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 var pageSize = unix.Getpagesize()
+
+// mappings counts what is mapped now, for tests that look for what got lost.
+var mappings atomic.Int64
+
+// Mappings returns how many mappings all engines hold together.
+func Mappings() int { return int(mappings.Load()) }
 
 // mapGuarded maps n bytes between two pages that fault. The result begins and
 // ends with them.
@@ -17,6 +24,7 @@ func mapGuarded(n int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mmap of %d bytes: %w", n, err)
 	}
+	mappings.Add(1)
 	if err := unix.Mprotect(mem[pageSize:pageSize+n], unix.PROT_READ|unix.PROT_WRITE); err != nil {
 		unmap(mem)
 		return nil, fmt.Errorf("mprotect: %w", err)
@@ -28,6 +36,7 @@ func unmap(mem []byte) {
 	if err := unix.Munmap(mem); err != nil {
 		panic("BUG: munmap: " + err.Error())
 	}
+	mappings.Add(-1)
 }
 
 // mapCode maps memory for n bytes of code, writable still.
@@ -36,6 +45,7 @@ func mapCode(n int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mmap of %d bytes for code: %w", n, err)
 	}
+	mappings.Add(1)
 	return mem, nil
 }
 

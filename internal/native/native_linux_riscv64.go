@@ -2,7 +2,7 @@ package native
 
 import (
 	"fmt"
-	"sync"
+	"runtime"
 	"unsafe"
 
 	"github.com/rivetbpf/rivet/internal/arena"
@@ -20,10 +20,8 @@ type Engine struct {
 	target *riscv64.Target
 	tables *engine.Tables // code holds the address of its slots
 	words  []uint64       // see gate.Lookup; the same
-	code   []byte         // executable
-
-	mu   sync.Mutex
-	idle []*machine
+	held   *held
+	poison bool
 }
 
 // New compiles mod for this CPU. The arena must come from arena.Map.
@@ -38,7 +36,8 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) 
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{Linked: gate.Linked{Module: mod, Arena: ar}, target: target, tables: tables, words: make([]uint64, gate.Words(mod)+1)}
+	e := &Engine{Linked: gate.Linked{Module: mod, Arena: ar}, target: target, tables: tables,
+		words: make([]uint64, gate.Words(mod)+1), held: &held{}, poison: Poison}
 	if e.Linked.Image, err = compile.Compile(mod, target, e.CompileOptions(&opts, e.slots, addressOf(e.words))); err != nil {
 		return nil, err
 	}
@@ -72,7 +71,8 @@ func (e *Engine) load() error {
 		unmap(mem)
 		return err
 	}
-	e.code = mem
+	e.held.code = mem
+	runtime.AddCleanup(e, (*held).close, e.held)
 	e.Base = uint64(uintptr(unsafe.Pointer(&mem[0])))
 	e.Linked.Image.Base = e.Base
 	return nil
@@ -84,37 +84,11 @@ func (e *Engine) Image() *compile.Image { return e.Linked.Image }
 // Target returns the instruction set compiled for.
 func (e *Engine) Target() compile.Target { return e.target }
 
-// Close gives code and stacks back. No run may be in flight or begin.
+// Close gives code and stacks back, with the end of the last run if one is in
+// flight. An engine that is forgotten is closed by the garbage collector.
 func (e *Engine) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, m := range e.idle {
-		m.free()
-	}
-	e.idle = nil
-	if e.code != nil {
-		unmap(e.code)
-		e.code = nil
-	}
+	e.held.close()
 	return nil
-}
-
-func (e *Engine) get() (*machine, error) {
-	e.mu.Lock()
-	if n := len(e.idle); n > 0 {
-		m := e.idle[n-1]
-		e.idle = e.idle[:n-1]
-		e.mu.Unlock()
-		return m, nil
-	}
-	e.mu.Unlock()
-	return newMachine()
-}
-
-func (e *Engine) put(m *machine) {
-	e.mu.Lock()
-	e.idle = append(e.idle, m)
-	e.mu.Unlock()
 }
 
 // Run executes a function to its end. An error is an *engine.Fault. Result.Retired
@@ -126,31 +100,43 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 	if req.Trace != nil {
 		return engine.Result{}, fmt.Errorf("tracing on the native engine: %w; use the hart or the interpreter", engine.ErrUnsupported)
 	}
-	m, err := e.get()
+	m, err := e.held.get()
 	if err != nil {
 		return engine.Result{}, err
 	}
-	defer e.put(m) // a panic of a helper passes through here, too
+	defer e.leave(m) // a panic of a helper, and runtime.Goexit, pass through here, too
 	e.begin(m, req)
 	enter(m.st)
 	for {
 		switch m.st.reason {
 		case leftReturn:
-			return engine.Result{R0: m.st.x[rv.A5]}, nil
+			return m.result(m.st.x[rv.A5]), nil
 		case leftFault:
 			if fault := e.fault(m); fault != nil {
-				return engine.Result{}, fault
+				return m.result(0), fault
 			}
 			resume(m.st)
 		default:
 			r0, done, err := e.helper(m, req)
 			if done {
-				return engine.Result{R0: r0}, err
+				return m.result(r0), err
 			}
 			m.st.x[rv.A0] = r0
+			if e.poison {
+				m.clobber()
+				resume(m.st)
+				continue
+			}
 			enter(m.st)
 		}
 	}
+}
+
+// leave ends the use of a machine. That it is e's method keeps e, and with it
+// code, slots and guest memory, in existence for as long as code runs.
+func (e *Engine) leave(m *machine) {
+	e.held.put(m)
+	runtime.KeepAlive(e)
 }
 
 // begin sets up the registers that a run begins with.
@@ -184,13 +170,24 @@ func (e *Engine) fault(m *machine) error {
 	return nil
 }
 
+func (m *machine) result(r0 uint64) engine.Result {
+	return engine.Result{R0: r0, Left: m.fuel.Unused(int64(m.st.x[riscv64.RegFuel]))}
+}
+
 func (e *Engine) helper(m *machine, req *engine.Request) (r0 uint64, done bool, err error) {
 	c, err := e.Call(m.st.pc, m.st.x[riscv64.RegGate])
 	if err != nil {
 		return 0, true, err
 	}
 	m.args = [5]uint64(m.st.x[rv.A0:])
-	if r0, err = req.Gate.Helper(c.Kind, c.ID, &m.args); err == nil {
+	slice := int64(m.st.x[riscv64.RegFuel])
+	m.fuel.Lend(req, slice)
+	r0, err = req.Gate.Helper(c.Kind, c.ID, &m.args)
+	m.st.x[riscv64.RegFuel] = uint64(m.fuel.Reclaim(req, slice))
+	if err == nil {
+		if m.fuel.Stopped() {
+			return 0, true, c.Stopped()
+		}
 		return r0, false, nil
 	}
 	exit, fault := c.Failed(err)

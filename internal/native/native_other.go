@@ -39,3 +39,6 @@ func (*Engine) Target() compile.Target { return nil }
 
 // Close does nothing.
 func (*Engine) Close() error { return nil }
+
+// Mappings returns 0: there are no engines.
+func Mappings() int { return 0 }

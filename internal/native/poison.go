@@ -1,0 +1,5 @@
+package native
+
+// Poison makes engines that are made from now on destroy, after each helper,
+// every register that a helper may destroy. It is for tests: set it before they run.
+var Poison bool
