@@ -131,18 +131,23 @@ func (c *Call) Failed(err error) (exit *engine.Exit, fault error) {
 	return nil, &engine.Fault{Kind: engine.FaultHelper, Func: int(c.Site.Func), Insn: int(c.Site.Insn), Err: err}
 }
 
-// Fault returns the fault of a check that failed: pc is the address behind the
-// jump to the fault gate, off the address minus the arena's base.
-func (l *Linked) Fault(pc, off uint64) *engine.Fault {
+// CheckFailed handles a check that failed: pc is the address behind the jump to the
+// fault gate, off the address minus the arena's base. Where no more than a slice
+// of fuel was used up there is no fault, and code goes on at pc with the next one.
+func (l *Linked) CheckFailed(fuel *engine.Fuel, pc, off uint64) (slice int64, fault *engine.Fault) {
 	site, ok := l.Image.SiteAt(uint32(pc - l.Base))
 	if !ok {
-		return l.MachineFault(pc, errors.New("a fault that is not in the image"))
+		return 0, l.MachineFault(pc, errors.New("a fault that is not in the image"))
 	}
-	f := &engine.Fault{Kind: site.Fault, Func: int(site.Func), Insn: int(site.Insn), Size: int(site.Size)}
-	if f.Kind != engine.FaultFuel {
-		f.Addr = off + l.Arena.Base()
+	kind := site.Fault
+	if kind == engine.FaultFuel {
+		n, why, ok := fuel.Next()
+		if ok {
+			return n, nil
+		}
+		return 0, &engine.Fault{Kind: why, Func: int(site.Func), Insn: int(site.Insn), Size: int(site.Size)}
 	}
-	return f
+	return 0, &engine.Fault{Kind: kind, Func: int(site.Func), Insn: int(site.Insn), Size: int(site.Size), Addr: off + l.Arena.Base()}
 }
 
 // MachineFault reports what correct code does not cause.

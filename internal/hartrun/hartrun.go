@@ -201,13 +201,8 @@ func (h *machine) result(r0 uint64) engine.Result {
 // fault handles a check that failed. It returns nil where only a slice of fuel
 // was used up, with the hart ready to go on.
 func (e *Engine) fault(h *machine) error {
-	f := e.Fault(h.X[riscv64.RegFaultPC], h.X[riscv64.RegFaultOff])
-	if f.Kind != engine.FaultFuel {
-		return f
-	}
-	n, why, ok := h.fuel.Next()
-	if !ok {
-		f.Kind = why
+	n, f := e.CheckFailed(&h.fuel, h.X[riscv64.RegFaultPC], h.X[riscv64.RegFaultOff])
+	if f != nil {
 		return f
 	}
 	h.X[riscv64.RegFuel] = uint64(n)

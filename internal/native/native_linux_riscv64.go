@@ -157,13 +157,8 @@ func (e *Engine) begin(m *machine, req *engine.Request) {
 // fault handles a check that failed. It returns nil where only a slice of fuel
 // was used up, with the machine ready to go on.
 func (e *Engine) fault(m *machine) error {
-	f := e.Fault(m.st.pc, m.st.x[riscv64.RegFaultOff])
-	if f.Kind != engine.FaultFuel {
-		return f
-	}
-	n, why, ok := m.fuel.Next()
-	if !ok {
-		f.Kind = why
+	n, f := e.CheckFailed(&m.fuel, m.st.pc, m.st.x[riscv64.RegFaultOff])
+	if f != nil {
 		return f
 	}
 	m.st.x[riscv64.RegFuel] = uint64(n)
