@@ -4,7 +4,10 @@
 package arena
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"unsafe"
 )
@@ -34,6 +37,9 @@ type Arena struct {
 
 // New makes an arena of size bytes.
 func New(size uint64) (*Arena, error) {
+	if err := checkHost(binary.NativeEndian); err != nil {
+		return nil, err
+	}
 	size = (size + 63) &^ 63
 	if size == 0 || size > MaxSize {
 		return nil, sizeError(size)
@@ -46,6 +52,16 @@ func New(size uint64) (*Arena, error) {
 func newArena(base uint64, mem []byte) *Arena {
 	// Offset 0 stays unused, so that no object has the arena's own address.
 	return &Arena{base: base, mem: mem, next: 64, free: map[uint64][]uint64{}}
+}
+
+// checkHost refuses hosts whose words are not as guests see them: engines,
+// helpers and maps access guest memory as the host does.
+func checkHost(order binary.ByteOrder) error {
+	if order.Uint16([]byte{1, 0}) == 1 {
+		return nil
+	}
+	return fmt.Errorf("guest memory on %s/%s: %w: guests are little-endian, the host is big-endian; use a little-endian host",
+		runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
 }
 
 func sizeError(size uint64) error {
