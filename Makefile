@@ -28,6 +28,7 @@ test: tools
 race:
 	@scripts/install-tools.sh race
 	CGO_ENABLED=1 $(GO) test -race -short -skip Allocate -timeout 10m $(TESTFLAGS) $(RACE_PKGS)
+	CGO_ENABLED=1 $(GO) test -race -run 'Property7|Goroutines|Nested|Stop' $(TESTFLAGS) ./internal/hartrun
 
 lint:
 	@out=$$(gofmt -l . ); if [ -n "$$out" ]; then echo "not formatted, run gofmt -w:"; echo "$$out"; exit 1; fi
