@@ -177,12 +177,20 @@ func readSpec(name string) (*ebpf.CollectionSpec, error) {
 	spec, err := load.ELF(bytes.NewReader(data))
 	if err != nil {
 		first, _, _ := strings.Cut(err.Error(), "\n") // a parser's stack is of no use to the reader
-		return nil, fmt.Errorf("%s: %s", name, first)
+		return nil, fmt.Errorf("%s: %s%s", name, first, cutOff(err))
 	}
 	if len(spec.Programs) == 0 {
 		return nil, fmt.Errorf("%s has no program; is it an eBPF object with SEC(...) functions?", name)
 	}
 	return spec, nil
+}
+
+// cutOff is a hint for errors about files that end too early.
+func cutOff(err error) string {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return " (is the file cut off?)"
+	}
+	return ""
 }
 
 // loaded is an object that is ready to run.

@@ -64,9 +64,12 @@ func (a *app) hart(name string, f hartFlags) error {
 	if err != nil {
 		return err
 	}
+	if !bytes.HasPrefix(data, []byte("\x7fELF")) {
+		return fmt.Errorf("%s is no ELF file; make one with clang --target=riscv64 -static -nostdlib", name)
+	}
 	// Loaded once for itself: what is wrong with the file is no fault of a run.
 	if _, err := hart.LoadELF(bytes.NewReader(data), ext); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w%s", name, err, cutOff(err))
 	}
 	var captured bytes.Buffer
 	stdout := io.Writer(a.out)

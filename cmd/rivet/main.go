@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -52,6 +53,9 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// groupRE matches what cobra says when flags are set that exclude each other.
+var groupRE = regexp.MustCompile(`^if any flags in the group .* \[([^]]*)\] were all set$`)
+
 func execute(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer) int {
 	a := &app{in: in, out: out, err: stderr}
 	root := a.rootCommand()
@@ -62,6 +66,9 @@ func execute(ctx context.Context, args []string, in io.Reader, out, stderr io.Wr
 		return statusRan
 	case errors.Is(err, errFault):
 		return statusFault
+	}
+	if m := groupRE.FindStringSubmatch(err.Error()); m != nil {
+		err = usagef("--%s exclude each other", strings.ReplaceAll(m[1], " ", " and --"))
 	}
 	fmt.Fprintf(stderr, "rivet: %v\n", err)
 	if usage := (usageError{}); errors.As(err, &usage) {

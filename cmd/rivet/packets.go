@@ -88,7 +88,7 @@ func (c *capture) next() ([]byte, gopacket.CaptureInfo, error) {
 	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, ci, io.EOF
 	}
-	return nil, ci, fmt.Errorf("%s: packet %d: %w (is the file cut off?)", c.name, c.n+1, err)
+	return nil, ci, fmt.Errorf("%s: packet %d: %w%s", c.name, c.n+1, err, cutOff(err))
 }
 
 // captureWriter writes packets to a capture: pcapng when the name says so, pcap otherwise.
