@@ -81,14 +81,26 @@ func (c *Collection) Run(program string, in Input) (Result, error) {
 	return Result{ret, opts.DataOut}, nil
 }
 
-// minPacket is the shortest packet that BPF_PROG_TEST_RUN takes: an Ethernet header.
-const minPacket = 14
+// minPacket returns the length of the shortest packet like this one that
+// BPF_PROG_TEST_RUN takes: an Ethernet header, and for programs that are given a
+// struct __sk_buff the IP header that it announces.
+func minPacket(t ebpf.ProgramType, packet []byte) int {
+	if t != ebpf.XDP && len(packet) >= 14 {
+		switch binary.BigEndian.Uint16(packet[12:]) {
+		case unix.ETH_P_IP:
+			return 14 + 20
+		case unix.ETH_P_IPV6:
+			return 14 + 40
+		}
+	}
+	return 14
+}
 
 // runError adds what is known about an error of BPF_PROG_TEST_RUN.
 func runError(p *ebpf.Program, in Input, err error) error {
-	switch {
-	case errors.Is(err, unix.EINVAL) && len(in.Packet) < minPacket && in.Context == nil:
-		return fmt.Errorf("%w: the kernel runs %v programs on packets of at least %d bytes, this one has %d", err, p.Type(), minPacket, len(in.Packet))
+	switch least := minPacket(p.Type(), in.Packet); {
+	case errors.Is(err, unix.EINVAL) && len(in.Packet) < least && in.Context == nil:
+		return fmt.Errorf("%w: the kernel runs %v programs on such packets from %d bytes on; this one has %d", err, p.Type(), least, len(in.Packet))
 	case errors.Is(err, ebpf.ErrNotSupported):
 		return fmt.Errorf("%w: the kernel has no way to run a %v program by itself (BPF_PROG_TEST_RUN)", err, p.Type())
 	}

@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("%+v, %v", res, err)
 	}
 	for _, test := range []struct{ program, want string }{
-		{"pass", "on packets of at least 14 bytes, this one has 3"},
+		{"pass", "on such packets from 14 bytes on; this one has 3"},
 		{"kp", "no way to run a Kprobe program by itself"},
 		{"none", `no program "none"`},
 	} {
