@@ -9,9 +9,11 @@ import (
 type Ext uint32
 
 // The extensions that can be switched. RV64I itself, fence.i and the counters
-// of Zicntr are always there.
+// of Zicntr are always there, so ExtI changes nothing; but every set that
+// ParseExt returns has it, and is not 0.
 const (
-	ExtM Ext = 1 << iota
+	ExtI Ext = 1 << iota
+	ExtM
 	ExtA
 	ExtC
 	ExtZba
@@ -20,9 +22,9 @@ const (
 	ExtZicond
 	ExtZacas
 
-	ExtAll = 1<<iota - 1
+	ExtAll Ext = 1<<iota - 1
 	// ExtGC is what is executed of rv64gc: floating point is not.
-	ExtGC = ExtM | ExtA | ExtC
+	ExtGC = ExtI | ExtM | ExtA | ExtC
 )
 
 var extByName = map[string]Ext{
@@ -46,7 +48,7 @@ func ParseExt(march string) (Ext, error) {
 	if len(names) == 0 || names[0] != "i" && names[0] != "g" {
 		return 0, fmt.Errorf("architecture %q: rv64 must be followed by i or g", march)
 	}
-	var ext Ext
+	ext := ExtI
 	for _, name := range append(names, parts[1:]...) {
 		bit, ok := extByName[name]
 		if !ok {

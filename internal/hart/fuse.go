@@ -32,13 +32,14 @@ var fusions = map[pair]fusion{
 	{opAdd, opSub}: {opAddSub, toRs1}, {opAdd, opSrli}: {opAddSrli, toRs1}, {opAdd, opAdd}: {opAddAdd, toNone},
 	{opAdd, opLbu}: {opAddLbu, toRs1}, {opAdd, opLd}: {opAddLd, toRs1},
 	{opSub, opBgeu}: {opSubBgeu, toRs1},
-	{opAddi, opBne}: {opAddiBne, toRs1}, {opAddi, opBeq}: {opAddiBeq, toRs1}, {opAddi, opBlt}: {opAddiBlt, toRs1},
-	{opAddi, opBltu}: {opAddiBltu, toRs1}, {opAddiw, opBne}: {opAddiwBne, toRs1}, {opAdd, opBne}: {opAddBne, toRs1},
+	{opAddi, opBne}: {opAddiBne, toRs1}, {opAddi, opBlt}: {opAddiBlt, toRs1},
+	{opAddiw, opBne}: {opAddiwBne, toRs1}, {opAdd, opBne}: {opAddBne, toRs1},
 	{opAndi, opBne}: {opAndiBne, toRs1}, {opAndi, opBeq}: {opAndiBeq, toRs1}, {opAndi, opAdd}: {opAndiAdd, toRs2}, {opAndi, opXor}: {opAndiXor, toRs2},
 	{opLi, opBne}: {opLiBne, toRs2}, {opLi, opBeq}: {opLiBeq, toRs2}, {opLi, opBltu}: {opLiBltu, toRs2},
 	{opMv, opMv}: {opMvMv, toNone}, {opMv, opAddi}: {opMvAddi, toNone}, {opMv, opLi}: {opMvLi, toNone}, {opLi, opMv}: {opLiMv, toNone},
 	{opAddi, opAdd}: {opAddiAdd, toRs2}, {opAddi, opAddi}: {opAddiAddi, toNone}, {opAddiw, opAdd}: {opAddiwAdd, toRs2},
 	{opAddiw, opMv}: {opAddiwMv, toNone}, {opMul, opAddiw}: {opMulAddiw, toRs1}, {opMul, opAdd}: {opMulAdd, toRs2},
+	{opLd, opAdd}: {opLdAdd, toRs2}, {opLbu, opXor}: {opLbuXor, toRs2},
 	{opLd, opLd}: {opLdLd, toNone}, {opSd, opSd}: {opSdSd, toNone},
 }
 
@@ -110,8 +111,10 @@ func constant(o *op, v int64) (int64, bool) {
 // firstOf maps the fused ops whose first part the main loop may leave to cold.
 func firstOf(c code) code {
 	switch c {
-	case opLdLd:
+	case opLdLd, opLdAdd:
 		return opLd
+	case opLbuXor:
+		return opLbu
 	case opSdSd:
 		return opSd
 	}

@@ -1,8 +1,10 @@
 package hart
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 )
 
 // The generator makes random instruction sequences that end by themselves and
@@ -107,6 +109,8 @@ func (g *generator) emit16(p uint16) { g.pieces = append(g.pieces, piece{word: u
 func (g *generator) item() {
 	g.items = append(g.items, len(g.pieces))
 	switch n := g.IntN(100); {
+	case n < 25:
+		g.pair()
 	case n < 55:
 		r := g.alu[g.IntN(len(g.alu))]
 		imm := g.imm12()
@@ -245,6 +249,88 @@ func scatter(d int32, bits []uint) (p uint32) {
 		}
 	}
 	return p
+}
+
+// pairs are those that the hart fuses, in an order that is always the same.
+var pairs = func() []pair {
+	var l []pair
+	for p := range fusions {
+		l = append(l, p)
+	}
+	slices.SortFunc(l, func(a, b pair) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.second, b.second)) })
+	return l
+}()
+
+// pair emits two instructions that the hart may fuse: the second mostly uses
+// what the first computes. Or it emits a constant in several instructions.
+func (g *generator) pair() {
+	i := g.IntN(len(pairs) + 2)
+	if i >= len(pairs) {
+		g.constant()
+		return
+	}
+	p := pairs[i]
+	d := g.pointer()
+	if p.second == opLbu || p.second == opLd {
+		if p.first == opAdd { // the sum is an address
+			q := g.pointer()
+			g.emit(enc("addi", d, baseReg, 0, g.between(scratchLo, 1000)))
+			if q == d {
+				q = 0
+			} else {
+				g.emit(enc("addi", q, 0, 0, g.between(0, 500)))
+			}
+			g.emit(enc("add", d, d, q, 0))
+			g.emit(enc(nameOf[p.second], g.dst(), d, 0, g.between(0, 400)))
+			return
+		}
+	}
+	g.part(p.first, d, g.src(), g.src())
+	rs1, rs2 := g.src(), g.src()
+	if g.IntN(8) > 0 {
+		switch g.IntN(3) {
+		case 0:
+			rs1 = d
+		case 1:
+			rs2 = d
+		default:
+			rs1, rs2 = d, d
+		}
+	}
+	g.part(p.second, g.dst(), rs1, rs2)
+}
+
+// part emits one instruction of a pair.
+func (g *generator) part(c code, rd, rs1, rs2 uint32) {
+	switch c {
+	case opLi:
+		g.emit(enc("addi", rd, 0, 0, g.imm12()))
+	case opMv:
+		g.emit(enc("addi", rd, rs1, 0, 0))
+	case opLd, opLbu:
+		g.emit(enc(nameOf[c], rd, baseReg, 0, g.between(scratchLo, scratchHi)))
+	case opSd:
+		g.emit(enc("sd", 0, baseReg, rs2, g.between(scratchLo, scratchHi)))
+	case opBeq, opBne, opBlt, opBltu, opBgeu:
+		g.pieces = append(g.pieces, piece{size: 4, target: len(g.items) + g.IntN(6),
+			relax: func(d int32) uint32 { return enc(nameOf[c], 0, rs1, rs2, d) }})
+	default:
+		g.emit(enc(nameOf[c], rd, rs1, rs2, g.imm12()))
+	}
+}
+
+// constant builds one, as compilers do, or nearly so.
+func (g *generator) constant() {
+	d := g.pointer()
+	g.emit(enc("lui", d, 0, 0, int32(g.Uint32())))
+	for range 1 + g.IntN(5) {
+		name := []string{"addi", "addiw", "slli"}[g.IntN(3)]
+		src := d
+		if g.IntN(8) == 0 {
+			src = g.src()
+		}
+		g.emit(enc(name, d, src, 0, g.imm12()))
+	}
 }
 
 // jump emits a jump over the next few instructions.

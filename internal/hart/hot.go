@@ -401,25 +401,11 @@ func (h *Hart) hot(p unsafe.Pointer, k, soft int64) (at unsafe.Pointer, count in
 			if v != x[q.rs2] {
 				goto taken
 			}
-		case opAddiBeq:
-			v := x[o.rs1] + uint64(o.imm)
-			x[o.rd] = v
-			o, p = q, unsafe.Add(p, opSize)
-			if v == x[q.rs2] {
-				goto taken
-			}
 		case opAddiBlt:
 			v := x[o.rs1] + uint64(o.imm)
 			x[o.rd] = v
 			o, p = q, unsafe.Add(p, opSize)
 			if int64(v) < int64(x[q.rs2]) {
-				goto taken
-			}
-		case opAddiBltu:
-			v := x[o.rs1] + uint64(o.imm)
-			x[o.rd] = v
-			o, p = q, unsafe.Add(p, opSize)
-			if v < x[q.rs2] {
 				goto taken
 			}
 		case opAddiwBne:
@@ -524,6 +510,30 @@ func (h *Hart) hot(p unsafe.Pointer, k, soft int64) (at unsafe.Pointer, count in
 			v := x[o.rs1] * x[o.rs2]
 			x[o.rd] = v
 			x[q.rd] = x[q.rs1] + v
+			p = unsafe.Add(p, opSize)
+		case opLdAdd:
+			a := x[o.rs1] + uint64(o.imm)
+			var at unsafe.Pointer
+			if off := a - mb; off < ml {
+				at = unsafe.Add(mp, off)
+			} else if at = n.at(a); at == nil {
+				return unsafe.Pointer(o), k, false
+			}
+			v := get64(at)
+			x[o.rd] = v
+			x[q.rd] = x[q.rs1] + v
+			p = unsafe.Add(p, opSize)
+		case opLbuXor:
+			a := x[o.rs1] + uint64(o.imm)
+			var at unsafe.Pointer
+			if off := a - mb; off < ml {
+				at = unsafe.Add(mp, off)
+			} else if at = n.at(a); at == nil {
+				return unsafe.Pointer(o), k, false
+			}
+			v := uint64(*(*uint8)(at))
+			x[o.rd] = v
+			x[q.rd] = x[q.rs1] ^ v
 			p = unsafe.Add(p, opSize)
 		case opLdLd:
 			var a uint64

@@ -168,9 +168,7 @@ const (
 	opAddLd
 	opSubBgeu
 	opAddiBne
-	opAddiBeq
 	opAddiBlt
-	opAddiBltu
 	opAddiwBne
 	opAddBne
 	opAndiBne
@@ -190,6 +188,8 @@ const (
 	opAddiwMv
 	opMulAddiw
 	opMulAdd
+	opLdAdd
+	opLbuXor
 	opLdLd
 	opSdSd
 )

@@ -149,8 +149,8 @@ func TestExtensions(t *testing.T) {
 
 func TestParseExt(t *testing.T) {
 	for in, want := range map[string]Ext{
-		"rv64i": 0, "rv64gc": ExtGC, "rv64imac": ExtGC, "RV64GC_Zba_Zbb": ExtGC | ExtZba | ExtZbb,
-		"rv64gcb_zicond_zacas": ExtAll, "rv64imac_zicsr_zifencei": ExtGC, "rv64i_m": ExtM,
+		"rv64i": ExtI, "rv64gc": ExtGC, "rv64imac": ExtGC, "RV64GC_Zba_Zbb": ExtGC | ExtZba | ExtZbb,
+		"rv64gcb_zicond_zacas": ExtAll, "rv64imac_zicsr_zifencei": ExtGC, "rv64i_m": ExtI | ExtM,
 	} {
 		if got, err := ParseExt(in); err != nil || got != want {
 			t.Errorf("%s: got %#x, %v; want %#x", in, got, err, want)
