@@ -183,7 +183,55 @@ func (c *code) check() (errs []string) {
 			bad("%s is saved, but not written", r)
 		}
 	}
-	return append(errs, c.unreachable()...)
+	return append(append(errs, c.unreachable()...), c.tables()...)
+}
+
+// tables holds the tables that lead back to BPF against the code: lines by
+// function, and what leaves the code against the instruction that it names.
+func (c *code) tables() (errs []string) {
+	f := c.mod.Funcs[c.fn]
+	for i := range c.insns {
+		in := &c.insns[i]
+		line, ok := c.im.LineAt(in.pc)
+		if !ok || int(line.Func) != c.fn || int(line.Insn) >= len(f.Insns) {
+			errs = append(errs, fmt.Sprintf("%v: line %+v", in, line))
+		}
+		leaves := in.op == "ecall" || in.op == "jal" && len(in.args) == 2
+		site, ok := c.im.SiteAt(in.next)
+		if ok != leaves {
+			errs = append(errs, fmt.Sprintf("%v: site %v, %+v", in, ok, site))
+		}
+		if !ok {
+			continue
+		}
+		if int(site.Func) != c.fn || !siteFits(site, &f.Insns[site.Insn], int(site.Insn)) {
+			errs = append(errs, fmt.Sprintf("%v: site %+v of %+v", in, *site, f.Insns[site.Insn]))
+		}
+	}
+	return errs
+}
+
+// siteFits reports whether an instruction can leave the code in this way.
+func siteFits(s *compile.Site, in *bpf.Insn, pc int) bool {
+	class := in.Class()
+	memory := class == bpf.ClassLDX || class == bpf.ClassST || class == bpf.ClassSTX
+	switch s.Kind {
+	case compile.SiteHelper:
+		return in.Op == bpf.OpCall && in.Src == bpf.CallHelper && in.Imm == s.ID
+	case compile.SiteKfunc:
+		return in.Op == bpf.OpCall && in.Src == bpf.CallKfunc && in.Imm == s.ID
+	case compile.SiteCallX:
+		return in.Op == bpf.OpCallX
+	}
+	switch s.Fault {
+	case engine.FaultAccess:
+		return memory && in.Size() == int(s.Size)
+	case engine.FaultMisalign:
+		return memory && in.Size() == int(s.Size) && in.Mode() == bpf.ModeAtomic
+	case engine.FaultBadCall:
+		return in.IsTailCall()
+	}
+	return s.Fault == engine.FaultFuel && (in.IsTailCall() || in.JumpTarget(pc) <= pc)
 }
 
 // burns reports whether the function has anything that costs fuel.
