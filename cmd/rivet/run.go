@@ -24,6 +24,7 @@ type runFlags struct {
 	pcapOut  string
 	dumpMaps bool
 	quiet    bool
+	perfMap  bool
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -53,6 +54,7 @@ standard error.`,
 	fs.StringVar(&f.pcapOut, "pcap-out", "", "capture to write: the packets that are not dropped, as the program leaves them")
 	fs.BoolVar(&f.dumpMaps, "dump-maps", false, "print the maps at the end")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print totals only")
+	fs.BoolVar(&f.perfMap, "perf-map", false, "write symbols of the native engine's code where perf looks for them (/tmp/perf-PID.map)")
 	c.MarkFlagsMutuallyExclusive("pcap", "data")
 	c.MarkFlagsMutuallyExclusive("pcap", "data-hex")
 	return c
@@ -112,6 +114,11 @@ func (a *app) run(ctx context.Context, object string, f *runFlags) error {
 		return err
 	}
 	defer l.coll.Close()
+	if f.perfMap {
+		if err := a.writePerfMap(l.coll); err != nil {
+			return err
+		}
+	}
 	r := &runner{app: a, loaded: l, flags: f, layout: progctx.For(l.program.Type()), link: layers.LinkTypeEthernet}
 	r.report = runReport{Object: object, Program: l.name, Type: l.program.Type(), Engine: l.coll.Engine().String(), March: l.march,
 		TailCalls: l.opts.TailCalls.String(), Verdicts: map[string]int{}}
@@ -130,6 +137,18 @@ func (a *app) run(ctx context.Context, object string, f *runFlags) error {
 		return err
 	}
 	return r.finish()
+}
+
+// writePerfMap leaves symbols for perf, which reads them when the process has ended, too.
+func (a *app) writePerfMap(coll *rivet.Collection) error {
+	if coll.Engine() != rivet.EngineNative {
+		return usagef("--perf-map: code of the %v engine has no addresses that perf could see; it needs --engine native", coll.Engine())
+	}
+	if err := replaceFile(rivet.PerfMapFile(), coll.WritePerfMap); err != nil {
+		return err
+	}
+	a.note("perf finds symbols in %s", rivet.PerfMapFile())
+	return nil
 }
 
 // single runs the program once.

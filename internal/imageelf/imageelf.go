@@ -12,6 +12,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/compile"
 	"github.com/rivetbpf/rivet/internal/compile/riscv64/rv"
+	"github.com/rivetbpf/rivet/internal/symbols"
 )
 
 // Options say what a file tells besides its code.
@@ -40,7 +41,7 @@ func Write(w io.Writer, mod *bpf.Module, im *compile.Image, o Options) error {
 	for _, s := range debugSections(mod, im, &o) {
 		f.add(s)
 	}
-	f.symbols(symbols(mod, im), text)
+	f.symbols(elfSymbols(mod, im), text)
 	if err := f.write(w); err != nil {
 		return fmt.Errorf("write ELF: %w", err)
 	}
@@ -63,50 +64,17 @@ type symbol struct {
 	typ        elf.SymType
 }
 
-// symbols names functions and gates. Programs are global: their names are
+// elfSymbols are those of an image. Programs are global: their names are
 // unique; those of static functions need not be.
-func symbols(mod *bpf.Module, im *compile.Image) []symbol {
+func elfSymbols(mod *bpf.Module, im *compile.Image) []symbol {
 	// A mapping symbol tells disassemblers that what follows is code (RISC-V ELF psABI, "Mapping symbol").
 	list := []symbol{{name: "$x", addr: im.Base}}
-	for _, g := range Gates(im) {
-		list = append(list, symbol{g.Name, im.Base + uint64(g.From), uint64(g.To - g.From), elf.STB_LOCAL, elf.STT_FUNC})
-	}
-	programs := map[int]bool{}
-	for _, p := range mod.Programs {
-		programs[p.Func] = true
-	}
-	for i, c := range im.Funcs {
-		s := symbol{mod.Funcs[i].Name, im.Base + uint64(c.Entry), uint64(c.End - c.Entry), elf.STB_LOCAL, elf.STT_FUNC}
-		if programs[i] {
-			s.bind = elf.STB_GLOBAL
+	for _, s := range symbols.Of(mod, im) {
+		bind := elf.STB_LOCAL
+		if s.Kind == symbols.Program {
+			bind = elf.STB_GLOBAL
 		}
-		list = append(list, s)
-	}
-	return list
-}
-
-// Gate is code before the first function, which all share.
-type Gate struct {
-	Name     string
-	From, To uint32 // offsets into Image.Code
-}
-
-// Gates returns the shared code of an image in the order of its addresses.
-func Gates(im *compile.Image) []Gate {
-	end := uint32(len(im.Code))
-	for _, f := range im.Funcs {
-		end = min(end, f.Entry)
-	}
-	first, second := Gate{Name: "rivet_return", From: im.ReturnPC}, Gate{Name: "rivet_fault", From: im.FaultPC}
-	if second.From < first.From {
-		first, second = second, first
-	}
-	first.To, second.To = second.From, end
-	var list []Gate
-	for _, g := range []Gate{first, second} {
-		if g.From < g.To {
-			list = append(list, g)
-		}
+		list = append(list, symbol{s.Name, im.Base + uint64(s.From), uint64(s.To - s.From), bind, elf.STT_FUNC})
 	}
 	return list
 }
