@@ -55,9 +55,7 @@ func (e *Engine) slots(m int) uint64 {
 	return addressOf(s)
 }
 
-func addressOf(words []uint64) uint64 {
-	return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(words))))
-}
+func addressOf[T any](s []T) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(s)))) }
 
 // load puts the code where it can be executed. It is the same wherever it lies:
 // jumps are relative, and what it looks up has addresses of its own.
@@ -71,11 +69,16 @@ func (e *Engine) load() error {
 		unmap(mem)
 		return err
 	}
+	e.own(mem)
+	return nil
+}
+
+// own makes mem the engine's code.
+func (e *Engine) own(mem []byte) {
 	e.held.code = mem
 	runtime.AddCleanup(e, (*held).close, e.held)
-	e.Base = uint64(uintptr(unsafe.Pointer(&mem[0])))
+	e.Base = addressOf(mem)
 	e.Linked.Image.Base = e.Base
-	return nil
 }
 
 // Image returns the compiled code.
