@@ -148,10 +148,11 @@ const (
 	NumRegs
 )
 
-// Limits (Linux: BPF_MAXINSNS for privileged programs, MAX_BPF_STACK,
+// Limits (Linux: BPF_COMPLEXITY_LIMIT_INSNS, BPF_MAX_SUBPROGS, MAX_BPF_STACK,
 // MAX_CALL_FRAMES, MAX_TAIL_CALL_CNT).
 const (
 	MaxInsns     = 1_000_000
+	MaxFuncs     = 256 // of one program; indirect calls make edges between all of them
 	MaxStack     = 512
 	MaxTailStack = 256 // a chain in which a subprogram tail-calls
 	MaxFrames    = 8

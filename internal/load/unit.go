@@ -81,6 +81,9 @@ func (u *unit) split() error {
 	}
 	u.mark = make([]int32, len(u.insns))
 	starts := u.markStarts()
+	if len(starts) > bpf.MaxFuncs {
+		return fmt.Errorf("%d functions: at most %d are allowed in a program", len(starts), bpf.MaxFuncs)
+	}
 	u.funcs = make([]fn, len(starts))
 	lines, refs := u.lines, u.refs
 	for i, start := range starts {
