@@ -20,6 +20,7 @@ const (
 	FaultFuel     = FaultKind(engine.FaultFuel)     // ran for longer than its fuel lasts
 	FaultHelper   = FaultKind(engine.FaultHelper)   // gave a helper bad arguments, or the helper failed; see Err
 	FaultBadCall  = FaultKind(engine.FaultBadCall)  // called, or tail-called through, what it cannot
+	FaultStopped  = FaultKind(engine.FaultStopped)  // ran when its context ended; Err wraps the context's error
 	FaultMachine  = FaultKind(engine.FaultMachine)  // nothing: the engine itself failed; see Err
 )
 
@@ -37,7 +38,7 @@ type Fault struct {
 	Text     string // source text of the line
 	Addr     uint64 // guest address, or the value that was called
 	Size     int    // bytes accessed at Addr
-	Err      error  // what the helper or the engine said
+	Err      error  // what the helper, the engine or the context said
 }
 
 // Error gives all of it on one line.

@@ -1,6 +1,7 @@
 package rivet
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
 
@@ -53,6 +54,7 @@ type Helper struct {
 type HelperCall struct {
 	call *helpers.Call
 	core *core
+	args [5]uint64 // of the function that is called back
 }
 
 // Arg returns argument i, counted from 0, as the register holds it.
@@ -73,6 +75,11 @@ func (c *HelperCall) Map() *Map {
 // CPU returns the processor number of the run.
 func (c *HelperCall) CPU() uint32 { return c.call.Run.CPU }
 
+// Context returns the context that the program runs under: the one that was
+// given to [Program.RunContext], or [context.Background]. A helper that takes long
+// returns when it ends, with its error or without: the run is stopped soon.
+func (c *HelperCall) Context() context.Context { return c.call.Run.Context }
+
 // Memory returns the n bytes of guest memory at addr, for helpers whose
 // pointers cannot be described as arguments. An address outside is an error.
 func (c *HelperCall) Memory(addr, n uint64) ([]byte, error) {
@@ -85,14 +92,16 @@ func (c *HelperCall) Memory(addr, n uint64) ([]byte, error) {
 
 // Call calls a function of the program, whose address the program passed as an
 // argument of kind ArgFunc, with up to five arguments, and returns its R0. It
-// has a tail-call count, fuel and a stack of its own. Calls nest at most 3 deep.
+// has a tail-call count and a stack of its own, and is otherwise part of the
+// program's run: it burns the run's fuel, one unit for the call and more for its own
+// backward jumps, and ends with its context. Calls nest at most 3 deep.
 func (c *HelperCall) Call(fn uint64, args ...uint64) (uint64, error) {
-	var a [5]uint64
-	if len(args) > len(a) {
+	if len(args) > len(c.args) {
 		return 0, fmt.Errorf("%s: call with %d arguments, at most 5 are passed", c.call.Helper.Name, len(args))
 	}
-	copy(a[:], args)
-	return c.call.Invoke(fn, &a)
+	c.args = [5]uint64{}
+	copy(c.args[:], args)
+	return c.call.Invoke(fn, &c.args)
 }
 
 // Exit returns an error that, when Func returns it, ends the run at once, with

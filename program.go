@@ -1,6 +1,7 @@
 package rivet
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -89,7 +90,21 @@ func (p *Program) Close() {
 // Run runs the program and returns the lower half of R0. The error of a run
 // that ended early holds a [*Fault].
 func (p *Program) Run(opts *RunOptions) (uint32, error) {
-	res, err := p.run(opts, nil)
+	return p.RunContext(context.Background(), opts)
+}
+
+// RunContext is [Program.Run], ended early when ctx ends: within milliseconds,
+// wherever the program is, but for helpers written by users, which see the
+// context ([HelperCall.Context]) and must return by themselves. The error wraps
+// ctx.Err() and the cause, if there is one, and holds a [*Fault] of kind
+// [FaultStopped] that says where the program was. A program that ends by itself at
+// the same time has run.
+//
+// Where ctx has ended before the program begins, also while it waits for others
+// to end (see [CollectionOptions.MaxRuns]), nothing runs, and the error wraps
+// ctx.Err() without a Fault.
+func (p *Program) RunContext(ctx context.Context, opts *RunOptions) (uint32, error) {
+	res, err := p.run(ctx, opts, nil)
 	return uint32(res.R0), err
 }
 
@@ -110,15 +125,21 @@ func (p *Program) Benchmark(in []byte, repeat int, reset func()) (uint32, time.D
 	if repeat < 0 || int64(repeat) > 1<<32-1 {
 		return 0, 0, fmt.Errorf("program %s: repeat is %d, must fit 32 bits", p.def.Name, repeat)
 	}
-	res, err := p.run(&RunOptions{Data: in, Repeat: uint32(repeat)}, nil)
+	res, err := p.run(context.Background(), &RunOptions{Data: in, Repeat: uint32(repeat)}, nil)
 	return uint32(res.R0), res.Duration, err
 }
 
 // RunDetailed runs the program and returns all that is known about the run.
 // After a fault the result holds the packet as it is then.
 func (p *Program) RunDetailed(opts *RunOptions) (RunResult, error) {
+	return p.RunDetailedContext(context.Background(), opts)
+}
+
+// RunDetailedContext is [Program.RunDetailed], ended early when ctx ends, as
+// [Program.RunContext] is.
+func (p *Program) RunDetailedContext(ctx context.Context, opts *RunOptions) (RunResult, error) {
 	var out []byte
-	res, err := p.run(opts, &out)
+	res, err := p.run(ctx, opts, &out)
 	res.Data = out
 	return res, err
 }

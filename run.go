@@ -1,7 +1,9 @@
 package rivet
 
 import (
+	"context"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -10,15 +12,18 @@ import (
 	"github.com/rivetbpf/rivet/internal/trace"
 )
 
-// run does all of [Program.Run]. data, if not nil, gets a copy of the packet.
-func (p *Program) run(opts *RunOptions, data *[]byte) (res RunResult, err error) {
+// run does all of [Program.RunContext]. data, if not nil, gets a copy of the packet.
+func (p *Program) run(ctx context.Context, opts *RunOptions, data *[]byte) (res RunResult, err error) {
 	if opts == nil {
 		opts = &RunOptions{}
 	}
 	if opts.Flags != 0 {
 		return res, fmt.Errorf("program %s: flags %#x: %w", p.def.Name, opts.Flags, ErrNotSupported)
 	}
-	s, err := p.core.pool.get()
+	if ctx.Err() != nil {
+		return res, fmt.Errorf("program %s was not run: %w", p.def.Name, ended(ctx))
+	}
+	s, err := p.core.pool.get(ctx)
 	if err != nil {
 		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
@@ -26,17 +31,41 @@ func (p *Program) run(opts *RunOptions, data *[]byte) (res RunResult, err error)
 	if err := p.prepare(s, opts); err != nil {
 		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
+	if ctx.Done() != nil {
+		// Each run has a flag of its own, which the context may set when the run is over.
+		stop := new(atomic.Bool)
+		s.requests[0].Stop = stop
+		defer context.AfterFunc(ctx, func() { stop.Store(true) })()
+	}
+	s.run.Context = ctx
 	res, err = p.repeat(s, max(opts.Repeat, 1))
 	if data != nil {
 		*data = append([]byte{}, s.pkt.Bytes...)
 	}
 	if err != nil {
-		return res, newFault(p.core.module, p.def.Name, err)
+		return res, newFault(p.core.module, p.def.Name, stopped(ctx, err))
 	}
 	if err := p.finish(s, opts); err != nil {
 		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
 	return res, nil
+}
+
+// ended says why ctx ended.
+func ended(ctx context.Context) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != err {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	return err
+}
+
+// stopped gives the fault of a run that ctx stopped its reason.
+func stopped(ctx context.Context, err error) error {
+	if f, ok := err.(*engine.Fault); ok && f.Kind == engine.FaultStopped && f.Err == nil {
+		f.Err = ended(ctx)
+	}
+	return err
 }
 
 // prepare lays out context and packet in the slot's memory and the request for the engine.
@@ -126,9 +155,14 @@ func (p *Program) repeat(s *slot, n uint32) (res RunResult, err error) {
 	start := time.Now()
 	done := uint32(0)
 	var r engine.Result
+	req := &s.requests[0]
 	for ; done < n && err == nil; done++ {
+		if done > 0 && req.Stop != nil && req.Stop.Load() {
+			err = &engine.Fault{Kind: engine.FaultStopped, Func: req.Func}
+			break
+		}
 		s.clean(p.core.geometry)
-		r, err = p.core.backend.Run(&s.requests[0])
+		r, err = p.core.backend.Run(req)
 	}
 	return RunResult{R0: r.R0, Retired: r.Retired, Duration: time.Since(start) / time.Duration(done)}, err
 }
@@ -160,15 +194,28 @@ func (p *Program) finish(s *slot, opts *RunOptions) error {
 }
 
 // runNested runs a function for a helper that calls back into the guest. Its
-// stack lies below all that the runs above it can use.
+// stack lies below all that the runs above it can use. It is part of the run that
+// called the helper: what stops that one stops it, and it burns the same fuel, one
+// unit for being called and more as every run does.
 func (c *core) runNested(s *slot, depth, fn int, args *[5]uint64) (uint64, error) {
 	below := uint64(depth) * uint64(c.geometry.whole)
 	if depth >= c.geometry.nests || depth >= len(s.requests) {
 		return 0, fmt.Errorf("callbacks nest deeper than %d", c.geometry.nests)
 	}
-	req := &s.requests[depth]
-	*req = s.requests[0]
+	outer, req := &s.requests[depth-1], &s.requests[depth]
+	switch {
+	case outer.Stop != nil && outer.Stop.Load():
+		return 0, stopped(s.run.Context, &engine.Fault{Kind: engine.FaultStopped, Func: fn})
+	case outer.Left <= 0:
+		return 0, &engine.Fault{Kind: engine.FaultFuel, Func: fn}
+	}
+	outer.Left--
+	*req = *outer
 	req.Func, req.Args, req.StackTop = fn, *args, s.stackTop-below
+	if req.Fuel = outer.Left; req.Fuel == 0 {
+		req.Fuel = -1 // 0 is package engine's word for no bound
+	}
 	res, err := c.backend.Run(req)
-	return res.R0, err
+	outer.Left = res.Left
+	return res.R0, stopped(s.run.Context, err)
 }

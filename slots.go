@@ -1,6 +1,7 @@
 package rivet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -103,14 +104,18 @@ type pool struct {
 
 func defaultRuns() int { return max(16, 2*runtime.GOMAXPROCS(0)) }
 
-// get waits for a slot.
-func (p *pool) get() (*slot, error) {
+// get waits for a slot, at most until ctx ends.
+func (p *pool) get(ctx context.Context) (*slot, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	waiting := false
 	for {
 		switch {
 		case p.closed:
 			return nil, errClosed
+		case waiting && ctx.Err() != nil:
+			p.wake.Signal() // what woke this one may have been meant for another
+			return nil, fmt.Errorf("not run, as %d runs were in flight: %w (raise CollectionOptions.MaxRuns)", p.made, ended(ctx))
 		case len(p.free) > 0:
 			s := p.free[len(p.free)-1]
 			p.free = p.free[:len(p.free)-1]
@@ -122,11 +127,23 @@ func (p *pool) get() (*slot, error) {
 			}
 			return s, err
 		}
+		if !waiting && ctx.Done() != nil {
+			defer context.AfterFunc(ctx, p.wakeAll)()
+		}
+		waiting = true
 		p.wake.Wait()
 	}
 }
 
+// wakeAll lets everyone who waits for a slot look at his context.
+func (p *pool) wakeAll() {
+	p.mu.Lock() // or a waiter that has looked and does not wait yet would miss it
+	defer p.mu.Unlock()
+	p.wake.Broadcast()
+}
+
 func (p *pool) put(s *slot) {
+	s.run.Context = nil // it may hold much
 	if s.borrowed != 0 {
 		p.arena.Free(s.borrowed, s.borrow)
 		s.borrowed = 0

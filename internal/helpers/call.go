@@ -1,6 +1,7 @@
 package helpers
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -40,6 +41,8 @@ type Run struct {
 	Ctx   []byte // the context, as bytes
 	CtxAt uint64 // and its guest address; 0: none
 	CPU   uint32
+	// Context is what ends the run, for helpers that take long.
+	Context context.Context
 	// Nested runs function fn of the module below the frames in use; depth is 1
 	// in a helper that the program itself called.
 	Nested func(depth, fn int, args *[5]uint64) (uint64, error)
