@@ -27,6 +27,8 @@ const (
 	tablesBase  = 0x7800_0000 // descriptors of program arrays, then code addresses of functions
 	controlBase = 0x7c00_0000 // run state, then the control stack, of one hart
 	controlSize = 64 << 10
+
+	maxSlots = (tablesBase - slotsBase) / 8
 )
 
 // DefaultMarch is the architecture compiled for when none is named.
@@ -60,6 +62,9 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) 
 	target, err := riscv64.New(opts.March, riscv64.GateTrap)
 	if err != nil {
 		return nil, err
+	}
+	if n := len(tables.Slots); n > maxSlots {
+		return nil, fmt.Errorf("program arrays of %d slots in all: at most %d are allowed", n, maxSlots)
 	}
 	e := &Engine{Linked: gate.Linked{Module: mod, Arena: ar, Base: codeBase}, tables: tables, scheme: opts.Scheme, target: target}
 	if e.Linked.Image, err = compile.Compile(mod, target, e.CompileOptions(&opts, e.slots, tablesBase)); err != nil {

@@ -3,6 +3,7 @@ package hartrun_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,9 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/engines"
+	"github.com/rivetbpf/rivet/internal/hartrun"
+	"github.com/rivetbpf/rivet/internal/load"
 )
 
 // TestNestedRuns lets a helper start runs of the same engine while the run that
@@ -212,6 +216,27 @@ func TestFuelOverSlices(t *testing.T) {
 			if n := int64(r.mem[0]) | int64(r.mem[1])<<8 | int64(r.mem[2])<<16; n != fuel+1 {
 				t.Errorf("fuel %d: %d rounds, want %d", fuel, n, fuel+1)
 			}
+		}
+	}
+}
+
+// TestTooManySlots has program arrays that would reach into what lies behind
+// them in the hart's address space.
+func TestTooManySlots(t *testing.T) {
+	mod, err := load.RawInsns([]bpf.Insn{{Op: bpf.OpMovK}, {Op: bpf.OpExit}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ar, err := arena.New(4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	array := &bpf.Map{Type: bpf.MapTypeProgArray, MaxEntries: 1 << 24}
+	for n, want := range map[int]string{1: "", 2: "33554432 slots in all: at most 16777216"} {
+		mod.Maps = slices.Repeat([]*bpf.Map{array}, n)
+		_, err = hartrun.New(mod, ar, engine.NewTables(mod.Maps), hartrun.Options{})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d arrays: %v", n, err)
 		}
 	}
 }
