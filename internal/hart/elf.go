@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 )
 
 // Limits of what LoadELF accepts, so that a hostile file cannot take the host's memory.
 const (
 	maxSegments = 64
-	maxText     = 64 << 20
+	maxText     = 16 << 20
+	maxGap      = 1 << 20 // bytes between executable segments
 	maxMemory   = 512 << 20
 	maxAddr     = 1 << 47 // of user space
 )
@@ -93,6 +93,7 @@ func checkHeader(f *elf.File) error {
 type segment struct {
 	Region
 	exec bool
+	file uint64 // how many of its bytes the file has
 }
 
 // segments reads what the program has in memory, in the order of addresses.
@@ -140,8 +141,8 @@ func segments(f *elf.File) ([]segment, error) {
 
 // read brings one segment into memory.
 func read(p *elf.Prog) (segment, error) {
-	if p.Flags&elf.PF_X != 0 && p.Memsz > maxText {
-		return segment{}, fmt.Errorf("segment at %#x: %d bytes of code are more than %d", p.Vaddr, p.Memsz, maxText)
+	if p.Flags&elf.PF_X != 0 && p.Filesz > maxText {
+		return segment{}, fmt.Errorf("segment at %#x: %d bytes of code are more than %d", p.Vaddr, p.Filesz, maxText)
 	}
 	// Read before the memory is made: a file that lacks the bytes then costs none.
 	data, err := io.ReadAll(io.LimitReader(p.Open(), int64(p.Filesz)))
@@ -151,7 +152,7 @@ func read(p *elf.Prog) (segment, error) {
 	if err != nil {
 		return segment{}, fmt.Errorf("segment at %#x: read %d bytes: %w", p.Vaddr, p.Filesz, err)
 	}
-	s := segment{Region: Region{Base: p.Vaddr, Mem: alignedBytes(p.Memsz, p.Vaddr)}, exec: p.Flags&elf.PF_X != 0}
+	s := segment{Region: Region{Base: p.Vaddr, Mem: alignedBytes(p.Memsz, p.Vaddr)}, exec: p.Flags&elf.PF_X != 0, file: p.Filesz}
 	copy(s.Mem, data)
 	// RISC-V has no page that may be written but not read (privileged
 	// architecture, "Addressing and Memory Protection").
@@ -171,30 +172,11 @@ func alignedBytes(n, base uint64) []byte {
 	return b[skip : skip+n : skip+n]
 }
 
-// assemble builds the hart. Everything from the first executable segment to the
-// last is its code, with the gaps between them filled by zeros, which are illegal.
+// assemble builds the hart.
 func assemble(entry uint64, segs []segment, ext Ext) (*Hart, error) {
-	lo, hi := uint64(math.MaxUint64), uint64(0)
-	for _, s := range segs {
-		if s.exec {
-			lo = min(lo, s.Base)
-			hi = max(hi, s.Base+uint64(len(s.Mem)))
-		}
-	}
-	lo &^= 3
-	if lo >= hi || hi-lo > maxText {
-		return nil, fmt.Errorf("executable segments span %#x to %#x: want 1 to %d bytes", lo, hi, maxText)
-	}
-	text := make([]byte, hi-lo)
-	inText := false
-	for _, s := range segs {
-		if s.exec {
-			copy(text[s.Base-lo:], s.Mem)
-			inText = inText || entry-s.Base < uint64(len(s.Mem))
-		}
-	}
-	if !inText {
-		return nil, fmt.Errorf("entry point %#x lies in no executable segment", entry)
+	lo, text, err := codeOf(entry, segs)
+	if err != nil {
+		return nil, err
 	}
 	// The fast region, which is the first, is the largest one that can be written.
 	regions := []Region{{Base: stackTop - stackSize, Mem: alignedBytes(stackSize, 0), Perm: PermRW}}
@@ -210,6 +192,37 @@ func assemble(entry uint64, segs []segment, ext Ext) (*Hart, error) {
 	// argc, argv's end, envp's end and AT_NULL are all zero (psABI, "Program loading").
 	h.X[sp] = stackTop - 64
 	return h, nil
+}
+
+// codeOf returns what can be executed, and its address: everything from the
+// first executable segment to the last, with the gaps between them filled by
+// zeros, which are illegal. What the file does not have is zero too, and left out:
+// preparing code takes a multiple of its size, so a small file must not ask for much.
+func codeOf(entry uint64, segs []segment) (lo uint64, text []byte, err error) {
+	inText, hi := false, uint64(0)
+	for _, s := range segs {
+		if !s.exec || s.file == 0 {
+			continue
+		}
+		if hi == 0 {
+			lo = s.Base &^ 3
+			hi = lo
+		}
+		if s.Base > hi && s.Base-hi > maxGap {
+			return 0, nil, fmt.Errorf("segment at %#x: %d bytes behind the code before it, at most %d can be", s.Base, s.Base-hi, maxGap)
+		}
+		hi = s.Base + s.file
+		if hi-lo > maxText {
+			return 0, nil, fmt.Errorf("executable segments span %#x to %#x, more than %d bytes", lo, hi, maxText)
+		}
+		text = append(text, make([]byte, hi-lo-uint64(len(text)))...)
+		copy(text[s.Base-lo:], s.Mem[:s.file])
+		inText = inText || entry-s.Base < s.file
+	}
+	if !inText {
+		return 0, nil, fmt.Errorf("entry point %#x lies in no executable segment", entry)
+	}
+	return lo, text, nil
 }
 
 // RunELF loads a program, as LoadELF does, and runs it until it exits. The

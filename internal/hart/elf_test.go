@@ -90,6 +90,23 @@ func TestRunELFExit(t *testing.T) {
 	}
 }
 
+// TestTextBeyondFile checks that a small file does not make the hart prepare what it does not hold.
+func TestTextBeyondFile(t *testing.T) {
+	file := makeELF(0x10000, load{addr: 0x10000, data: exit(0), memsz: maxMemory, flags: rx})
+	h, err := LoadELF(bytes.NewReader(file), ExtAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := h.code.Size(); n != len(exit(0)) {
+		t.Errorf("%d bytes of code prepared", n)
+	}
+	// Behind it there are zeros, which are no instruction.
+	h.PC = 0x10000 + uint64(len(exit(0)))
+	if trap := h.Run(10); trap.Kind != FetchFault {
+		t.Errorf("jump behind the code: %v", trap)
+	}
+}
+
 // dynamic makes the second program header of f a PT_INTERP.
 func dynamic(f []byte) []byte {
 	f[64+56] = byte(elf.PT_INTERP)
@@ -134,13 +151,14 @@ func TestBadELF(t *testing.T) {
 		"entry in data":       {makeELF(0x20000, code, load{addr: 0x20000, data: []byte{1}, flags: elf.PF_R}), "entry point 0x20000"},
 		"huge memory":         {with(64+40, u64(1<<62)...), "are more than"},
 		"huge file size":      {with(64+32, u64(1<<62)...), "do not fit"},
-		"huge text":           {with(64+40, u64(65<<20)...), "of code are more than"},
+		"huge text":           {makeELF(0x10000, load{addr: 0x10000, data: make([]byte, maxText+1), flags: rx}), "of code are more than"},
 		"kernel address":      {with(64+16, u64(1<<63)...), "above user space"},
 		"wraps around":        {with(64+16, u64(^uint64(0)-4)...), "above user space"},
 		"overlap":             {two(code, load{addr: 0x10004, data: []byte{1}, flags: elf.PF_R}), "overlaps the one before"},
 		"on the stack":        {two(code, load{addr: stackTop - 16, data: []byte{1}, flags: elf.PF_R}), "overlaps the stack"},
-		"texts far apart":     {two(code, load{addr: 0x1_0000_0000, data: []byte{1}, flags: rx}), "executable segments span"},
-		"nothing executable":  {makeELF(0x10000, load{addr: 0x10000, data: exit(0), flags: elf.PF_R}), "executable segments span"},
+		"texts far apart":     {two(code, load{addr: 0x1_0000_0000, data: []byte{1}, flags: rx}), "4294901748 bytes behind the code before it"},
+		"much text":           {two(load{addr: 0x10000, data: make([]byte, maxText-8), flags: rx}, load{addr: 0x10000 + maxText, data: exit(0), flags: rx}), "executable segments span"},
+		"nothing executable":  {makeELF(0x10000, load{addr: 0x10000, data: exit(0), flags: elf.PF_R}), "entry point 0x10000 lies in no executable segment"},
 		"too large a segment": {two(code, load{addr: 0x20000, memsz: 600 << 20, flags: elf.PF_R}), "are more than"},
 	}
 	for name, tt := range tests {
