@@ -103,13 +103,13 @@ func ExampleHelper() {
 	// 114 <nil>
 }
 
-// Every step of the flow can be followed.
+// Every step of the flow can be followed, except in native code.
 func ExampleRunOptions_trace() {
 	spec, err := ebpf.LoadCollectionSpec("testdata/face/basic.o")
 	if err != nil {
 		log.Fatal(err)
 	}
-	coll, err := rivet.NewCollection(spec)
+	coll, err := rivet.NewCollectionWithOptions(spec, rivet.CollectionOptions{Engine: rivet.EngineHart})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -185,6 +186,13 @@ func TestMissing(t *testing.T) {
 }
 
 func TestNativeEngine(t *testing.T) {
+	if slices.Contains(rivet.Engines(), rivet.EngineNative) {
+		c := load(t, spec(t, "basic"), rivet.CollectionOptions{}) // the best engine comes first
+		if c.Engine() != rivet.EngineNative {
+			t.Errorf("the default engine is %v", c.Engine())
+		}
+		return
+	}
 	_, err := rivet.NewCollectionWithOptions(spec(t, "basic"), rivet.CollectionOptions{Engine: rivet.EngineNative})
 	if !errors.Is(err, rivet.ErrNotSupported) || !strings.Contains(err.Error(), "interp") {
 		t.Errorf("native engine: %v", err)

@@ -49,6 +49,9 @@ tail calls that are left before and after the step, and where that count lives.
 }
 
 func (a *app) trace(object string, f *traceFlags) error {
+	if f.engine == "" {
+		f.engine = rivet.EngineHart.String() // native code, where it is the default, is not traced
+	}
 	write, err := a.traceWriter(f)
 	if err != nil {
 		return err
