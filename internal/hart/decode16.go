@@ -1,6 +1,6 @@
 package hart
 
-// The C extension (RISC-V ISA manual, volume I, chapter 27): each parcel means
+// The C extension (RISC-V ISA manual, volume I, "C"): each parcel means
 // exactly one 32-bit instruction, and is decoded to it. HINTs, which are
 // encodings that would write x0 or shift by 0, decode to what they look like
 // and so do nothing; reserved encodings and those of floating point are illegal.

@@ -43,14 +43,22 @@ var fusions = map[pair]fusion{
 	{opLd, opLd}: {opLdLd, toNone}, {opSd, opSd}: {opSdSd, toNone},
 }
 
+// fusionOf is fusions as a table: code is prepared faster with it.
+var fusionOf = func() (t [numCodes][numCodes]fusion) {
+	for p, f := range fusions {
+		t[p.first][p.second] = f
+	}
+	return t
+}()
+
 // fuse replaces ops among the first n. It may exchange the operands of a second
 // op that does not care.
 func (c *Code) fuse(n int) {
 	c.fold(n)
 	for i := range n - 1 {
 		a, b := &c.ops[i], &c.ops[i+1]
-		f, ok := fusions[pair{a.code, b.code}]
-		if !ok {
+		f := fusionOf[a.code][b.code]
+		if f.fused == opIllegal {
 			continue
 		}
 		if commutes(b.code) && (f.to == toRs1 && b.rs1 != a.rd || f.to == toRs2 && b.rs2 != a.rd) {

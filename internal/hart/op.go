@@ -192,6 +192,8 @@ const (
 	opLbuXor
 	opLdLd
 	opSdSd
+
+	numCodes
 )
 
 // op is one prepared instruction.

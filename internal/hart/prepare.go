@@ -4,23 +4,19 @@ package hart
 func (c *Code) prepare(fuse bool) {
 	parcels := len(c.text) / 2
 	c.index = make([]int32, parcels)
-	for i := range c.index {
-		c.index[i] = -1
+	n := c.sweep()
+	c.starts = make([]uint32, 0, n)
+	for i, at := range c.index {
+		if at >= 0 {
+			c.starts = append(c.starts, uint32(2*i))
+		}
 	}
-	ins := make([]insn, 0, len(c.text)/3)
-	for off := 0; off < 2*parcels; {
-		in := c.fetch(c.base + uint64(off))
-		c.index[off/2] = int32(len(ins))
-		c.starts = append(c.starts, uint32(off))
-		ins = append(ins, in)
-		off += int(in.size)
-	}
-	c.ops = make([]op, len(ins)+1, len(ins)+1+8)
-	c.ops[len(ins)] = op{code: opGoto, imm: int64(c.base) + 2*int64(parcels)}
-	c.link(ins)
-	c.measure(len(ins))
+	c.ops = make([]op, n+1, n+1+n/64)
+	c.ops[n] = op{code: opGoto, imm: int64(c.base) + 2*int64(parcels)}
+	c.link(n)
+	c.measure(n)
 	if fuse {
-		c.fuse(len(ins))
+		c.fuse(n)
 	}
 	for pc := range c.breaks {
 		if i, ok := c.at(pc); ok {
@@ -29,10 +25,26 @@ func (c *Code) prepare(fuse bool) {
 	}
 }
 
+// sweep fills index, for which only the lengths of instructions matter, and
+// returns how many there are.
+func (c *Code) sweep() (n int) {
+	for i := 0; i < len(c.index); i++ {
+		c.index[i] = int32(n)
+		n++
+		long := c.text[2*i]&3 == 3 || c.ext&ExtC == 0
+		if long && i+1 < len(c.index) {
+			i++
+			c.index[i] = -1
+		}
+	}
+	return n
+}
+
 // link makes an op of each instruction and ties jumps to their targets.
-func (c *Code) link(ins []insn) {
-	for i, in := range ins {
+func (c *Code) link(n int) {
+	for i := range n {
 		pc := c.base + uint64(c.starts[i])
+		in := c.fetch(pc)
 		o := makeOp(in, pc)
 		if isDirect(in.code) {
 			target := pc + uint64(in.imm)

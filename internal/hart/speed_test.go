@@ -55,3 +55,27 @@ func BenchmarkSpeed(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkNewCode prepares a million random instructions and parcels.
+func BenchmarkNewCode(b *testing.B) {
+	g := newGenerator(1, 0)
+	var code []byte
+	n := 0
+	for n < 1_000_000 {
+		code = append(code, g.sequence(genData, make([]byte, areaSize))...)
+		n += len(g.pieces)
+	}
+	for b.Loop() {
+		NewCode(genText, code)
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/1e6/b.Elapsed().Seconds(), "Minsn/s")
+}
+
+// BenchmarkRun enters and leaves the hart: what a helper call costs besides the helper.
+func BenchmarkRun(b *testing.B) {
+	h := machine(enc("ecall", 0, 0, 0, 0), enc("jal", 0, 0, 0, -4))
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Run(0)
+	}
+}
