@@ -1,5 +1,8 @@
-# make test     all tests; installs the tools they compare with (Debian 12, as root or through sudo)
+# make test     all tests on this host, on riscv64 and in part on arm64, both emulated; installs the tools
+#               that they compare with (Debian 12, as root or through sudo). Each suite alone: make test-host,
+#               test-riscv64, test-arm64
 # make lint     gofmt and go vet
+# make cross    everything compiles, tests too, on every kind of host; one that cannot be a host is refused
 # make bench    the Go benchmarks, and the programs of bench/ beside Linux's and clang's native code
 # make bench-riscv64  times native code beside the interpreter and clang's code, under qemu-user
 # make objects  rebuilds every committed object and executable with clang 19
@@ -13,7 +16,17 @@ PKGS      ?= ./...
 # Packages in which goroutines meet. What counts allocations is left out: under the detector pools give less back.
 RACE_PKGS = . ./internal/arena ./internal/maps ./internal/helpers ./internal/engine
 
-.PHONY: all build test race lint bench bench-riscv64 objects docs measure tools clean
+# The hosts that rivet is built for.
+HOSTS = linux/riscv64 linux/amd64 linux/arm64 darwin/arm64 windows/amd64 js/wasm
+
+# What differs from one kind of host to the other, beside riscv64's native engine: how engines touch memory.
+ARM64_PKGS = . ./internal/arena ./internal/enginetest ./internal/hart ./internal/hartrun ./internal/helpers \
+	./internal/interp ./internal/maps ./internal/progen/difftest
+
+# Random programs of an emulated suite (the host's runs 20,000).
+EMULATED_PROGRAMS ?= 2000
+
+.PHONY: all build test test-host test-riscv64 test-arm64 race lint cross bench bench-riscv64 objects docs measure tools clean
 
 all: build
 
@@ -23,8 +36,27 @@ build:
 tools:
 	@scripts/install-tools.sh test
 
-test: tools
+# One after the other, whatever -j says: some tests measure speed. scripts/testreport reads the names of suites.
+test:
+	@$(MAKE) --no-print-directory test-host
+	@$(MAKE) --no-print-directory test-riscv64
+	@$(MAKE) --no-print-directory test-arm64
+
+test-host: tools
+	@echo suite host
 	$(GO) test -timeout 18m $(TESTFLAGS) $(PKGS)
+
+test-riscv64: tools
+	@echo suite riscv64
+	$(call emulated,riscv64,qemu-riscv64-static) $(PKGS)
+
+test-arm64: tools
+	@echo suite arm64
+	$(call emulated,arm64,qemu-aarch64-static) $(ARM64_PKGS)
+
+# go test for an architecture under its emulator.
+emulated = GOARCH=$(1) CGO_ENABLED=0 RIVET_EMULATOR=$(2) RIVET_PROGRAMS=$(EMULATED_PROGRAMS) \
+	$(GO) test -exec $(2) -vet=off -timeout 18m $(TESTFLAGS)
 
 race:
 	@scripts/install-tools.sh race
@@ -35,6 +67,14 @@ lint:
 	@out=$$(gofmt -l . ); if [ -n "$$out" ]; then echo "not formatted, run gofmt -w:"; echo "$$out"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags measure ./...
+
+cross:
+	@for host in $(HOSTS); do \
+		echo "compiling for $$host"; \
+		export CGO_ENABLED=0 GOOS=$${host%/*} GOARCH=$${host#*/}; \
+		$(GO) build ./... && $(GO) vet ./... || exit 1; \
+	done
+	scripts/refused.sh
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 0.5s $(TESTFLAGS) $(PKGS)

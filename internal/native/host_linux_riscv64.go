@@ -1,7 +1,12 @@
 package native
 
+import "github.com/rivetbpf/rivet/internal/cpufeature"
+
 // Supported says why this host has no native engine; it has one.
 func Supported() error { return nil }
 
 // HostMarch names what this CPU has, for code that runs here.
-func HostMarch() string { return "rv64gc" }
+func HostMarch() string {
+	f, _ := cpufeature.Host()
+	return f.March
+}

@@ -4,6 +4,9 @@
 // not look like agreement.
 //
 //	go test -json ./... | go run ./scripts/testreport -allow .ci/allowed-skips
+//
+// A line "suite NAME" between the runs of go test begins a suite: tests may be
+// skipped in one that must not be in another.
 package main
 
 import (
@@ -18,9 +21,9 @@ import (
 )
 
 func main() {
-	allow := flag.String("allow", "", "`file` of tests that may be skipped: a regular expression for package.Test on each line, # starts a comment")
+	allow := flag.String("allow", "", "`file` of tests that may be skipped: a regular expression for package.Test, or \"SUITE package.Test\", on each line, # starts a comment")
 	flag.Parse()
-	r := &report{out: os.Stdout, output: map[string][]string{}}
+	r := newReport(os.Stdout)
 	if *allow != "" {
 		if err := r.readAllowed(*allow); err != nil {
 			fmt.Fprintln(os.Stderr, "testreport:", err)
@@ -54,12 +57,17 @@ func (e *event) key() string {
 
 type report struct {
 	out     io.Writer
+	suite   string // with a blank behind it, "" before the first
 	allowed []*regexp.Regexp
 	output  map[string][]string // of tests that have not ended yet
 
 	passed, failed int
 	skipped        []string // that may be
 	forbidden      []string // with their output
+}
+
+func newReport(out io.Writer) *report {
+	return &report{out: out, output: map[string][]string{}}
 }
 
 func (r *report) readAllowed(path string) error {
@@ -88,6 +96,9 @@ func (r *report) read(in io.Reader) error {
 		var e event
 		if err := json.Unmarshal(s.Bytes(), &e); err != nil || e.Action == "" {
 			fmt.Fprintln(r.out, s.Text()) // make's own, or the go command's
+			if name, ok := strings.CutPrefix(s.Text(), "suite "); ok {
+				r.suite = name + " "
+			}
 			continue
 		}
 		r.event(&e)
@@ -96,7 +107,7 @@ func (r *report) read(in io.Reader) error {
 }
 
 func (r *report) event(e *event) {
-	key := e.key()
+	key := r.suite + e.key()
 	switch e.Action {
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
@@ -146,5 +157,5 @@ func (r *report) finish() bool {
 	}
 	fmt.Fprintf(r.out, "%d tests passed, %d failed, %d skipped as allowed, %d skipped otherwise\n",
 		r.passed, r.failed, len(r.skipped), len(r.forbidden))
-	return r.failed == 0 && len(r.forbidden) == 0 && r.passed > 0
+	return r.failed == 0 && len(r.forbidden) == 0 && len(r.output) == 0 && r.passed > 0
 }
