@@ -44,7 +44,11 @@ type Fault struct {
 // Error gives all of it on one line.
 func (f *Fault) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "program %s: %s: insn %d", f.Program, f.Function, f.Insn)
+	fmt.Fprintf(&b, "program %s: ", f.Program)
+	if f.Function != f.Program {
+		fmt.Fprintf(&b, "function %s: ", f.Function)
+	}
+	fmt.Fprintf(&b, "insn %d", f.Insn)
 	if f.Line != 0 {
 		fmt.Fprintf(&b, " (%s:%d", path.Base(f.File), f.Line)
 		if f.Text != "" {
