@@ -34,10 +34,21 @@ const (
 var schemes = []engine.Scheme{engine.Shared, engine.Propagated}
 
 func options(scheme engine.Scheme) *compile.Options {
-	return &compile.Options{Scheme: scheme, Base: base, ArenaBase: arenaBase, ArenaSize: 1 << 20,
+	return &compile.Options{Scheme: scheme, Base: base, ArenaBase: arenaBase, ArenaSize: 1 << 20, InlineLookup: true, HelperArgs: helperArgs,
 		MapValue: func(i int) uint64 { return values + uint64(i)<<12 },
 		Slots:    func(i int) uint64 { return slots + uint64(i)<<8 },
 		Descs:    descs, FuncTable: functions}
+}
+
+// helperArgs knows the arguments of bpf_map_lookup_elem and bpf_get_prandom_u32.
+func helperArgs(kind uint8, id int32) int {
+	switch {
+	case kind == bpf.CallHelper && id == 1:
+		return 2
+	case kind == bpf.CallHelper && id == 7:
+		return 0
+	}
+	return 5
 }
 
 func assemble(t *testing.T, text string) *bpf.Module {
@@ -58,6 +69,9 @@ func compiled(t *testing.T, mod *bpf.Module, march string, scheme engine.Scheme)
 	target, err := riscv64.New(march, riscv64.GateTrap)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i, m := range mod.Maps {
+		m.Values = values + uint64(i)<<12
 	}
 	im, err := compile.Compile(mod, target, options(scheme))
 	if err != nil {
