@@ -1,14 +1,15 @@
 // Command rivet-conformance is a plugin of the public bpf_conformance suite.
 //
-// usage: rivet-conformance [MEMORY] [--engine NAME] [--tail-calls SCHEME] [--march STRING] [--program HEX] [--elf] [--debug]
+// usage: rivet-conformance [MEMORY] [--engine NAME] [--tail-calls SCHEME] [--march STRING] [--program HEX] [--elf] [--debug] [--help]
 //
 // MEMORY is hex bytes separated by blanks: R1 is its address, R2 its length. The
-// program comes on standard input as hex bytes, or with --elf an object file as
-// hex bytes. R0 is printed in hex. Exit status 1: the program was refused or
+// program comes on standard input as hex bytes, or with --elf an object file, as
+// hex bytes or as it is. R0 is printed in hex. Exit status 1: the program was refused or
 // faulted (standard output says why); 2: wrong usage or unreadable input.
 package main
 
 import (
+	"debug/elf"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,7 +22,16 @@ import (
 	"github.com/rivetbpf/rivet/internal/engines"
 )
 
+const usage = `usage: rivet-conformance [MEMORY] [--engine NAME] [--tail-calls SCHEME] [--march STRING] [--program HEX] [--elf] [--debug]
+
+A plugin of the bpf_conformance suite. MEMORY is hex bytes: r1 is its address, r2
+its length. The program comes on standard input as hex bytes; with --elf it is an
+object file, as hex bytes or as it is. Prints r0 in hex.
+`
+
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+var errHelp = errors.New("help is asked for")
 
 // options is the command line.
 type options struct {
@@ -34,6 +44,10 @@ type options struct {
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	opts, err := parse(args)
+	if errors.Is(err, errHelp) {
+		fmt.Fprint(stdout, usage)
+		return 0
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "rivet-conformance: %v\n", err)
 		return 2
@@ -47,7 +61,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		text = string(b)
 	}
-	program, err := unhex(text)
+	program := []byte(text)
+	if !opts.elf || !strings.HasPrefix(text, elf.ELFMAG) {
+		program, err = unhex(text)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "rivet-conformance: program: %v\n", err)
 		return 2
@@ -78,7 +95,7 @@ func execute(opts *options, program []byte) (uint64, error) {
 // argument, which may be empty or hold several words.
 func parse(args []string) (*options, error) {
 	opts := &options{}
-	if len(args) > 0 && !strings.HasPrefix(strings.TrimSpace(args[0]), "--") {
+	if len(args) > 0 && !strings.HasPrefix(strings.TrimSpace(args[0]), "-") {
 		mem, err := unhex(args[0])
 		if err != nil {
 			return nil, fmt.Errorf("memory: %w", err)
@@ -101,6 +118,8 @@ func parse(args []string) (*options, error) {
 		case "--elf":
 			opts.elf = true
 			continue
+		case "--help", "-h":
+			return nil, errHelp
 		case "--debug":
 			continue // the reference plugin has it; there is nothing more to say
 		case "--engine", "--march", "--tail-calls", "--program":

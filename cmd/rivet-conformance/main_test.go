@@ -99,6 +99,8 @@ func TestProtocol(t *testing.T) {
 		{"64 bits of r0", hexOf("mov %r0, -1\nexit"), nil, 0, "ffffffffffffffff\n"},
 		{"memory at r1", hexOf("ldxh %r0, [%r1+1]\nexit"), []string{"01 02 03"}, 0, "302\n"},
 
+		{"help", "", []string{"--help"}, 0, usage},
+
 		{"odd number of hex digits", "95 0", nil, 2, "odd length hex string"},
 		{"no hex", "zz", nil, 2, "invalid byte"},
 		{"memory that is no hex", length, []string{"xy"}, 2, "memory: "},
@@ -222,8 +224,10 @@ func TestClangELF(t *testing.T) {
 	}
 	want := fmt.Sprintf("%x\n", (1*3+2*5+3*7+4*11+5*3)*1000+42)
 	for _, kind := range engines.All() {
-		if status, out, errs := plugin(spaced(object), "01 02 03 04 05", "--engine", kind.Name, "--elf"); status != 0 || out != want {
-			t.Errorf("%s: status %d, %q, %q; want %q", kind.Name, status, out, errs, want)
+		for _, stdin := range []string{spaced(object), string(object)} {
+			if status, out, errs := plugin(stdin, "01 02 03 04 05", "--engine", kind.Name, "--elf"); status != 0 || out != want {
+				t.Errorf("%s: status %d, %q, %q; want %q", kind.Name, status, out, errs, want)
+			}
 		}
 	}
 }
