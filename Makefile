@@ -45,6 +45,7 @@ test:
 test-host: tools
 	@echo suite host
 	$(GO) test -timeout 18m $(TESTFLAGS) $(PKGS)
+	$(GO) test -tags measure -run 'TestBenchGoals|TestScripts/bench' $(TESTFLAGS) ./cmd/rivet
 
 test-riscv64: tools
 	@echo suite riscv64
