@@ -115,7 +115,14 @@ func (im *Image) Lines() []LineEntry { return im.lines }
 
 // SiteAt returns the site whose PC is pc.
 func (im *Image) SiteAt(pc uint32) (*Site, bool) {
-	i := sort.Search(len(im.sites), func(i int) bool { return im.sites[i].PC >= pc })
+	i, n := 0, len(im.sites) // sort.Search calls a function for each step, and this is on the way to helpers
+	for i < n {
+		if h := int(uint(i+n) >> 1); im.sites[h].PC < pc {
+			i = h + 1
+		} else {
+			n = h
+		}
+	}
 	if i == len(im.sites) || im.sites[i].PC != pc {
 		return nil, false
 	}

@@ -48,6 +48,7 @@ func NewForeign(ar *arena.Arena, r io.ReaderAt) (*Engine, error) {
 	e := &Engine{Linked: gate.Linked{Module: &bpf.Module{Funcs: make([]*bpf.Func, 1)}, Arena: ar,
 		Image: &compile.Image{Funcs: []compile.FuncCode{entry}}}, held: &held{}}
 	e.own(mem)
+	e.ret = e.Base // C has its result elsewhere: what stands there moves it, and leaves
 	return e, nil
 }
 

@@ -16,11 +16,10 @@
 // Where a state keeps register n.
 #define x(n)	(64+8*n)(X24)
 
-// func enter(s *state)
-// It starts a run, or goes on behind a helper call: what a helper may destroy
-// is not loaded, but for the arguments and the result.
-TEXT ·enter(SB), NOSPLIT|NOFRAME, $0-8
-	MOV	s+0(FP), X24
+// goOn, with s in a0. It starts a run, or goes on behind a helper call: what a
+// helper may destroy is not loaded, but for the arguments and the result.
+TEXT enter<>(SB), NOSPLIT|NOFRAME, $0
+	MOV	X10, X24
 	MOV	X2, goSP
 	MOV	X1, goRA
 	MOV	x(1), X1
@@ -42,6 +41,12 @@ TEXT ·enter(SB), NOSPLIT|NOFRAME, $0-8
 	MOV	x(26), X26
 	MOV	pc, X31
 	JMP	(X31)
+
+// func enterAddress() uintptr
+TEXT ·enterAddress(SB), NOSPLIT|NOFRAME, $0-8
+	MOV	$enter<>(SB), X5
+	MOV	X5, ret+0(FP)
+	RET
 
 // func resume(s *state)
 // It goes on behind a check for fuel, with every register as it was.

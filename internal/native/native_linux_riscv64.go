@@ -21,6 +21,7 @@ type Engine struct {
 	tables *engine.Tables // code holds the address of its slots
 	words  []uint64       // see gate.Lookup; the same
 	held   *held
+	ret    uint64 // where the first frame of a run returns to
 	poison bool
 }
 
@@ -44,6 +45,7 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) 
 	if err := e.load(); err != nil {
 		return nil, err
 	}
+	e.ret = uint64(exitReturn) // what the code at Image.ReturnPC jumps to
 	e.Lookup(e.words, tables, e.slots)
 	return e, nil
 }
@@ -107,9 +109,19 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 	if err != nil {
 		return engine.Result{}, err
 	}
-	defer e.leave(m) // a panic of a helper, and runtime.Goexit, pass through here, too
 	e.begin(m, req)
-	enter(m.st)
+	goOn(m.st)
+	if m.st.reason == leftReturn {
+		r := m.result(m.st.x[rv.A5])
+		e.leave(m)
+		return r, nil
+	}
+	return e.serve(m, req)
+}
+
+// serve goes on with a run that left its code for something else than its return.
+func (e *Engine) serve(m *machine, req *engine.Request) (engine.Result, error) {
+	defer e.leave(m) // a panic of a helper, and runtime.Goexit, pass through here, too
 	for {
 		switch m.st.reason {
 		case leftReturn:
@@ -130,7 +142,7 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 				resume(m.st)
 				continue
 			}
-			enter(m.st)
+			goOn(m.st)
 		}
 	}
 }
@@ -146,7 +158,7 @@ func (e *Engine) leave(m *machine) {
 func (e *Engine) begin(m *machine, req *engine.Request) {
 	x := &m.st.x
 	copy(x[rv.A0:], req.Args[:])
-	x[rv.RA] = e.Base + uint64(e.Linked.Image.ReturnPC)
+	x[rv.RA] = e.ret
 	x[rv.SP] = m.stackTop()
 	x[riscv64.RegStack] = req.StackTop
 	x[riscv64.RegArenaBase] = e.Arena.Base()
@@ -172,21 +184,36 @@ func (m *machine) result(r0 uint64) engine.Result {
 	return engine.Result{R0: r0, Left: m.fuel.Unused(int64(m.st.x[riscv64.RegFuel]))}
 }
 
+// helper runs a helper. Where the gate register alone says which, the place of
+// the call is looked up only when it goes wrong.
 func (e *Engine) helper(m *machine, req *engine.Request) (r0 uint64, done bool, err error) {
-	c, err := e.Call(m.st.pc, m.st.x[riscv64.RegGate])
-	if err != nil {
-		return 0, true, err
+	number := m.st.x[riscv64.RegGate]
+	kind, id := uint8(bpf.CallHelper), int32(number)
+	if number >= engine.MaxHelper {
+		c, err := e.Call(m.st.pc, number)
+		if err != nil {
+			return 0, true, err
+		}
+		kind, id = c.Kind, c.ID
 	}
-	m.args = [5]uint64(m.st.x[rv.A0:])
 	slice := int64(m.st.x[riscv64.RegFuel])
 	m.fuel.Lend(req, slice)
-	r0, err = req.Gate.Helper(c.Kind, c.ID, &m.args)
+	r0, err = req.Gate.Helper(kind, id, (*[5]uint64)(m.st.x[rv.A0:]))
 	m.st.x[riscv64.RegFuel] = uint64(m.fuel.Reclaim(req, slice))
-	if err == nil {
-		if m.fuel.Stopped() {
-			return 0, true, c.Stopped()
-		}
+	if err == nil && !m.fuel.Stopped() {
 		return r0, false, nil
+	}
+	return e.ended(m, number, err)
+}
+
+// ended ends a run behind a helper: it failed, or the run was stopped meanwhile.
+func (e *Engine) ended(m *machine, number uint64, err error) (r0 uint64, done bool, _ error) {
+	c, cerr := e.Call(m.st.pc, number)
+	switch {
+	case cerr != nil:
+		return 0, true, cerr
+	case err == nil:
+		return 0, true, c.Stopped()
 	}
 	exit, fault := c.Failed(err)
 	if exit != nil {
