@@ -217,7 +217,7 @@ func (c *core) startPool(w *helpers.World) {
 	if c.opts.Random != nil {
 		w.Random = c.opts.Random
 	}
-	c.pool = &pool{arena: c.arena, geometry: c.geometry, world: w, nested: c.runNested, max: c.opts.MaxRuns, close: c.free}
+	c.pool = &pool{arena: c.arena, geometry: c.geometry, world: w, nested: c.runNested, slots: make([]*slot, c.opts.MaxRuns), close: c.free}
 	c.pool.wake.L = &c.pool.mu
 }
 

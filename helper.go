@@ -78,7 +78,12 @@ func (c *HelperCall) CPU() uint32 { return c.call.Run.CPU }
 // Context returns the context that the program runs under: the one that was
 // given to [Program.RunContext], or [context.Background]. A helper that takes long
 // returns when it ends, with its error or without: the run is stopped soon.
-func (c *HelperCall) Context() context.Context { return c.call.Run.Context }
+func (c *HelperCall) Context() context.Context {
+	if ctx := c.call.Run.Context; ctx != nil {
+		return ctx
+	}
+	return context.Background()
+}
 
 // Memory returns the n bytes of guest memory at addr, for helpers whose
 // pointers cannot be described as arguments. An address outside is an error.

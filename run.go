@@ -12,15 +12,19 @@ import (
 	"github.com/rivetbpf/rivet/internal/trace"
 )
 
-// run does all of [Program.RunContext]. data, if not nil, gets a copy of the packet.
-func (p *Program) run(ctx context.Context, opts *RunOptions, data *[]byte) (res RunResult, err error) {
+// noOptions stands for options that are nil. Nothing writes to it.
+var noOptions RunOptions
+
+// run does all of [Program.RunContext]. A nil ctx never ends. timed: the result's
+// Duration is wanted. data, if not nil, gets a copy of the packet.
+func (p *Program) run(ctx context.Context, opts *RunOptions, timed bool, data *[]byte) (res RunResult, err error) {
 	if opts == nil {
-		opts = &RunOptions{}
+		opts = &noOptions
 	}
 	if opts.Flags != 0 {
 		return res, fmt.Errorf("program %s: flags %#x: %w", p.def.Name, opts.Flags, ErrNotSupported)
 	}
-	if ctx.Err() != nil {
+	if ctx != nil && ctx.Err() != nil {
 		return res, fmt.Errorf("program %s was not run: %w", p.def.Name, ended(ctx))
 	}
 	s, err := p.core.pool.get(ctx)
@@ -31,14 +35,15 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, data *[]byte) (res 
 	if err := p.prepare(s, opts); err != nil {
 		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
-	if ctx.Done() != nil {
-		// Each run has a flag of its own, which the context may set when the run is over.
-		stop := new(atomic.Bool)
-		s.requests[0].Stop = stop
-		defer context.AfterFunc(ctx, func() { stop.Store(true) })()
+	if ctx != nil {
+		s.run.Context = ctx
+		defer s.stopWith(ctx)()
 	}
-	s.run.Context = ctx
-	res, err = p.repeat(s, max(opts.Repeat, 1))
+	if timed {
+		res, err = p.timed(s, max(opts.Repeat, 1))
+	} else {
+		res, _, err = p.repeat(s, max(opts.Repeat, 1))
+	}
 	if data != nil {
 		*data = append([]byte{}, s.pkt.Bytes...)
 	}
@@ -49,6 +54,16 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, data *[]byte) (res 
 		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
 	return res, nil
+}
+
+// stopWith stops the prepared run when ctx ends, until it is told that the run is over.
+func (s *slot) stopWith(ctx context.Context) (over func() bool) {
+	if ctx.Done() == nil {
+		return func() bool { return true }
+	}
+	stop := new(atomic.Bool) // of this run alone: the context may set it when the run is over
+	s.requests[0].Stop = stop
+	return context.AfterFunc(ctx, func() { stop.Store(true) })
 }
 
 // ended says why ctx ended.
@@ -62,7 +77,7 @@ func ended(ctx context.Context) error {
 
 // stopped gives the fault of a run that ctx stopped its reason.
 func stopped(ctx context.Context, err error) error {
-	if f, ok := err.(*engine.Fault); ok && f.Kind == engine.FaultStopped && f.Err == nil {
+	if f, ok := err.(*engine.Fault); ok && ctx != nil && f.Kind == engine.FaultStopped && f.Err == nil {
 		f.Err = ended(ctx)
 	}
 	return err
@@ -150,10 +165,8 @@ func (c *core) tracer(fn func(TraceEvent)) func(*engine.Event) {
 	}
 }
 
-// repeat runs the prepared request n times.
-func (p *Program) repeat(s *slot, n uint32) (res RunResult, err error) {
-	start := time.Now()
-	done := uint32(0)
+// repeat runs the prepared request n times. done is less after an error.
+func (p *Program) repeat(s *slot, n uint32) (res RunResult, done uint32, err error) {
 	var r engine.Result
 	req := &s.requests[0]
 	for ; done < n && err == nil; done++ {
@@ -161,10 +174,18 @@ func (p *Program) repeat(s *slot, n uint32) (res RunResult, err error) {
 			err = &engine.Fault{Kind: engine.FaultStopped, Func: req.Func}
 			break
 		}
-		s.clean(p.core.geometry)
+		s.clean(&p.core.geometry)
 		r, err = p.core.backend.Run(req)
 	}
-	return RunResult{R0: r.R0, Retired: r.Retired, Duration: time.Since(start) / time.Duration(done)}, err
+	return RunResult{R0: r.R0, Retired: r.Retired}, done, err
+}
+
+// timed is repeat by the clock, reading which may take longer than a run.
+func (p *Program) timed(s *slot, n uint32) (RunResult, error) {
+	start := time.Now()
+	res, done, err := p.repeat(s, n)
+	res.Duration = time.Since(start) / time.Duration(done)
+	return res, err
 }
 
 // finish hands packet and context back.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
@@ -24,6 +25,7 @@ const packetRoom = 4096
 // slot is the guest memory of one run in flight, and all else that it needs, so
 // that a run allocates nothing.
 type slot struct {
+	number   uint32 // from 1
 	run      helpers.Run
 	requests [helpers.MaxNesting + 1]engine.Request
 
@@ -40,7 +42,8 @@ type slot struct {
 
 // geometry is how much data stack the functions of a module take.
 type geometry struct {
-	chain int // the deepest chain of calls, without tail calls
+	clean int // what the deepest chain of calls uses, without tail calls
+	chain int // the same, at least one word
 	whole int // with tail calls from the deepest frames
 	nests int // how many runs may be nested in each other
 }
@@ -63,14 +66,15 @@ func measure(m *bpf.Module, nests int) geometry {
 		}
 		return depth[i]
 	}
-	g := geometry{chain: 8, nests: nests}
+	g := geometry{nests: nests}
 	mixed := false
 	for i, f := range m.Funcs {
-		g.chain = max(g.chain, walk(i))
+		g.clean = max(g.clean, walk(i))
 		for _, c := range f.Callees {
 			mixed = mixed || m.Funcs[c].ReachTailCall
 		}
 	}
+	g.chain = max(g.clean, 8)
 	g.whole = g.chain
 	if mixed {
 		// A subprogram's tail call leaves its callers' frames in place and starts a chain below them.
@@ -87,51 +91,97 @@ func (g geometry) slotMemory() uint64 {
 }
 
 // pool hands out slots. They are made when they are first needed.
+//
+// One idle slot is parked in a word of its own, so that a goroutine that runs
+// programs alone takes and gives it back with one atomic operation each, and no
+// lock. While somebody waits for a slot, or the pool is closed, that word holds
+// attend instead, which sends everyone through the lock.
 type pool struct {
 	arena    *arena.Arena
 	geometry geometry
 	world    *helpers.World
 	nested   func(*slot, int, int, *[5]uint64) (uint64, error)
-	max      int
 	close    func() // called once closed and no run is in flight
 
-	mu     sync.Mutex
-	wake   sync.Cond
-	free   []*slot
-	made   int
-	closed bool
+	parked atomic.Uint32 // number of a slot, 0 or attend
+	slots  []*slot       // by number - 1; the first made are there
+
+	mu       sync.Mutex
+	wake     sync.Cond
+	free     []*slot
+	made     int
+	waiting  int
+	closed   bool
+	released bool // close was called
 }
+
+// attend is pool.parked while gets and puts must look at what the lock guards.
+const attend = ^uint32(0)
 
 func defaultRuns() int { return max(16, 2*runtime.GOMAXPROCS(0)) }
 
-// get waits for a slot, at most until ctx ends.
+// get waits for a slot, at most until ctx ends; a nil ctx does not.
 func (p *pool) get(ctx context.Context) (*slot, error) {
+	if n := p.parked.Swap(0); n-1 < attend-1 {
+		return p.slots[n-1], nil
+	}
+	return p.await(ctx)
+}
+
+// await is get where no slot is parked, or attend was in its place.
+func (p *pool) await(ctx context.Context) (*slot, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	waiting := false
 	for {
+		p.collect()
 		switch {
 		case p.closed:
+			p.release()
 			return nil, errClosed
-		case waiting && ctx.Err() != nil:
+		case waiting && ctx != nil && ctx.Err() != nil:
+			p.unmark()
 			p.wake.Signal() // what woke this one may have been meant for another
 			return nil, fmt.Errorf("not run, as %d runs were in flight: %w (raise CollectionOptions.MaxRuns)", p.made, ended(ctx))
 		case len(p.free) > 0:
 			s := p.free[len(p.free)-1]
 			p.free = p.free[:len(p.free)-1]
+			p.unmark()
 			return s, nil
-		case p.made < p.max:
-			s, err := p.make()
-			if err == nil {
-				p.made++
-			}
-			return s, err
+		case p.made < len(p.slots):
+			p.unmark()
+			return p.make()
 		}
-		if !waiting && ctx.Done() != nil {
+		if !waiting && ctx != nil && ctx.Done() != nil {
 			defer context.AfterFunc(ctx, p.wakeAll)()
 		}
 		waiting = true
+		p.waiting++
 		p.wake.Wait()
+		p.waiting--
+	}
+}
+
+// collect takes a parked slot into the list, and has the next one go there
+// too. The lock is held.
+func (p *pool) collect() {
+	if n := p.parked.Swap(attend); n-1 < attend-1 {
+		p.free = append(p.free, p.slots[n-1])
+	}
+}
+
+// unmark lets slots be parked again unless somebody waits for one. The lock is held.
+func (p *pool) unmark() {
+	if p.waiting == 0 {
+		p.parked.CompareAndSwap(attend, 0)
+	}
+}
+
+// release frees what the engine holds once nothing runs and nothing ever will. The lock is held.
+func (p *pool) release() {
+	if p.closed && !p.released && len(p.free) == p.made {
+		p.released = true
+		p.close()
 	}
 }
 
@@ -148,29 +198,31 @@ func (p *pool) put(s *slot) {
 		p.arena.Free(s.borrowed, s.borrow)
 		s.borrowed = 0
 	}
+	if !p.parked.CompareAndSwap(0, s.number) {
+		p.hand(s)
+	}
+}
+
+// hand is put where a slot is parked already, or attend is in its place.
+func (p *pool) hand(s *slot) {
 	p.mu.Lock()
 	p.free = append(p.free, s)
-	idle := p.closed && len(p.free) == p.made
+	p.release()
 	p.mu.Unlock()
 	p.wake.Signal()
-	if idle {
-		p.close()
-	}
 }
 
 // shut refuses further runs. What the engine holds is freed with the end of the last run.
 func (p *pool) shut() {
 	p.mu.Lock()
-	first := !p.closed
 	p.closed = true
-	idle := len(p.free) == p.made
+	p.collect()
+	p.release()
 	p.mu.Unlock()
 	p.wake.Broadcast()
-	if first && idle {
-		p.close()
-	}
 }
 
+// make adds a slot. The lock is held.
 func (p *pool) make() (*slot, error) {
 	s := &slot{}
 	var err error
@@ -186,6 +238,9 @@ func (p *pool) make() (*slot, error) {
 	}
 	s.run.World = p.world
 	s.run.Nested = func(depth, fn int, args *[5]uint64) (uint64, error) { return p.nested(s, depth, fn, args) }
+	p.slots[p.made] = s
+	p.made++
+	s.number = uint32(p.made)
 	return s, nil
 }
 
@@ -205,8 +260,8 @@ func (p *pool) region(n uint64) ([]byte, uint64, error) {
 func (p *pool) buffer(s *slot, n int) ([]byte, uint64, error) {
 	total := uint64(progctx.Headroom + n + progctx.Tailroom)
 	if total <= packetRoom {
-		clear(s.packet)
-		return s.packet, s.packetAt, nil
+		clear(s.packet[:total])
+		return s.packet[:total], s.packetAt, nil
 	}
 	size := uint64(packetRoom)
 	for size < total { // powers of two, so that buffers given back fit others
@@ -222,6 +277,8 @@ func (p *pool) buffer(s *slot, n int) ([]byte, uint64, error) {
 
 // clean zeroes the part of the data stack that the program itself can reach
 // without tail calls, so that what a run reads there does not depend on others.
-func (s *slot) clean(g geometry) {
-	clear(s.stack[len(s.stack)-g.chain:])
+func (s *slot) clean(g *geometry) {
+	if g.clean != 0 {
+		clear(s.stack[len(s.stack)-g.clean:])
+	}
 }

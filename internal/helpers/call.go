@@ -41,7 +41,7 @@ type Run struct {
 	Ctx   []byte // the context, as bytes
 	CtxAt uint64 // and its guest address; 0: none
 	CPU   uint32
-	// Context is what ends the run, for helpers that take long.
+	// Context is what ends the run, for helpers that take long; nil: nothing.
 	Context context.Context
 	// Nested runs function fn of the module below the frames in use; depth is 1
 	// in a helper that the program itself called.
