@@ -304,8 +304,8 @@ func codeOptions(scheme engine.Scheme, inline bool) *compile.Options {
 		Descs: 0x7800_0000, FuncTable: 0x7801_0000}
 }
 
-// TestNoCodeForWhatIsNotUsed looks over the code of every committed object.
-func TestNoCodeForWhatIsNotUsed(t *testing.T) {
+// TestProperties4And5NoCodeForWhatIsNotUsed looks over the code of every committed object.
+func TestProperties4And5NoCodeForWhatIsNotUsed(t *testing.T) {
 	funcs, objects := 0, 0
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".o" {
@@ -347,8 +347,8 @@ func TestNoCodeForWhatIsNotUsed(t *testing.T) {
 	t.Logf("%d functions of %d objects", funcs, objects)
 }
 
-// TestNoCodeForWhatIsNotUsedAtRandom does so for generated programs.
-func TestNoCodeForWhatIsNotUsedAtRandom(t *testing.T) {
+// TestProperties4And5NoCodeForWhatIsNotUsedAtRandom does so for generated programs.
+func TestProperties4And5NoCodeForWhatIsNotUsedAtRandom(t *testing.T) {
 	funcs := 0
 	for seed := range uint64(400) {
 		mod, err := progen.Generate(seed, progen.Default()).Module()
