@@ -1,5 +1,3 @@
-//go:build unix
-
 package hart
 
 import (
@@ -10,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rivetbpf/rivet/internal/cputime"
 	"github.com/rivetbpf/rivet/internal/testenv"
 )
 
@@ -35,9 +34,9 @@ func BenchmarkSpeed(b *testing.B) {
 			retired := uint64(0)
 			ours, theirs := time.Duration(1<<62), time.Duration(1<<62)
 			for b.Loop() {
-				begin := processorTime(b)
+				begin := cputime.Used()
 				res, err := RunELF(bytes.NewReader(file), ELFOptions{})
-				ours = min(ours, processorTime(b)-begin)
+				ours = min(ours, cputime.Used()-begin)
 				if err != nil || res.ExitCode != 0 {
 					b.Fatalf("exit code %d, %v", res.ExitCode, err)
 				}
