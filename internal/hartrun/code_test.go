@@ -350,7 +350,7 @@ func TestProperties4And5NoCodeForWhatIsNotUsed(t *testing.T) {
 // TestProperties4And5NoCodeForWhatIsNotUsedAtRandom does so for generated programs.
 func TestProperties4And5NoCodeForWhatIsNotUsedAtRandom(t *testing.T) {
 	funcs := 0
-	for seed := range uint64(400) {
+	for seed := range uint64(240) {
 		mod, err := progen.Generate(seed, progen.Default()).Module()
 		if err != nil {
 			t.Fatal(err)
