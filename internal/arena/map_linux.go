@@ -1,10 +1,11 @@
 package arena
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -24,18 +25,23 @@ const (
 	granularity = 1 << 20
 )
 
-// cursor is where the search for the next arena's place begins.
-var cursor struct {
+// space is what is known of the addresses below 4 GiB. Others may map there,
+// too; asking for an address finds that out.
+var space = struct {
 	sync.Mutex
-	at uint64
-}
+	taken []span // in order: arenas, and the handles
+	at    uint64 // where the search for the next one begins
+}{taken: []span{{handles, behind}}, at: lowest}
 
-// mapped counts the arenas that are mapped now.
-var mapped atomic.Int64
+type span struct{ start, end uint64 }
 
 // Live returns how many mapped arenas there are: those in use and those that
 // the garbage collector has yet to find.
-func Live() int { return int(mapped.Load()) }
+func Live() int {
+	space.Lock()
+	defer space.Unlock()
+	return len(space.taken) - 1
+}
 
 // Map makes an arena whose guest addresses are its addresses in this process.
 // Its memory is unmapped when the arena is no longer reachable. A slice of it
@@ -65,31 +71,42 @@ func Map(size uint64) (*Arena, error) {
 	}
 	a := newArena(uint64(uintptr(unsafe.Pointer(&mem[guard]))), mem[guard:guard+size+Slack])
 	a.mapped = true
-	mapped.Add(1)
-	runtime.AddCleanup(a, func(mem []byte) {
-		unmapLow(mem)
-		mapped.Add(-1)
-	}, mem)
+	runtime.AddCleanup(a, unmapLow, mem)
 	return a, nil
 }
 
 // reserve maps n bytes below 4 GiB that nobody may touch yet.
 func reserve(n uint64) ([]byte, error) {
-	cursor.Lock()
-	defer cursor.Unlock()
-	start := max(cursor.at, lowest)
-	for _, from := range [2]uint64{start, lowest} {
-		for at := from; at+n <= highest; at += granularity {
-			if at < behind && at+n > handles {
-				at = behind
-			}
+	space.Lock()
+	defer space.Unlock()
+	start := space.at
+	for _, r := range [2]span{{start, highest}, {lowest, start}} {
+		for at := fit(r.start, n); at < r.end && at+n <= highest; at = fit(at+granularity, n) {
 			if mem := mapAt(at, n); mem != nil {
-				cursor.at = (at + n + granularity - 1) &^ (granularity - 1)
+				s := span{at, align(at + n)}
+				i, _ := slices.BinarySearchFunc(space.taken, s, span.compare)
+				space.taken = slices.Insert(space.taken, i, s)
+				space.at = s.end
 				return mem, nil
 			}
 		}
 	}
 	return nil, fmt.Errorf("guest memory: no %d bytes are free below 4 GiB in this process", n)
+}
+
+func align(at uint64) uint64 { return (at + granularity - 1) &^ (granularity - 1) }
+
+func (s span) compare(t span) int { return cmp.Compare(s.start, t.start) }
+
+// fit returns the first address from at on where n bytes may be free.
+func fit(at, n uint64) uint64 {
+	for _, s := range space.taken {
+		if at+n <= s.start {
+			break
+		}
+		at = max(at, s.end)
+	}
+	return at
 }
 
 // mapAt maps n bytes at an address, or nothing. Older kernels, and emulators,
@@ -118,5 +135,11 @@ func pointer(addr uint64) unsafe.Pointer {
 func unmapLow(mem []byte) {
 	if err := unix.MunmapPtr(unsafe.Pointer(&mem[0]), uintptr(len(mem))); err != nil {
 		panic("BUG: munmap: " + err.Error())
+	}
+	space.Lock()
+	defer space.Unlock()
+	at := span{start: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(mem))))}
+	if i, ok := slices.BinarySearchFunc(space.taken, at, span.compare); ok {
+		space.taken = slices.Delete(space.taken, i, i+1)
 	}
 }

@@ -38,7 +38,7 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, opts Options) 
 		return nil, err
 	}
 	e := &Engine{Linked: gate.Linked{Module: mod, Arena: ar}, target: target, tables: tables,
-		words: make([]uint64, gate.Words(mod)+1), held: &held{}, poison: Poison}
+		words: make([]uint64, gate.Words(mod)+1), held: &held{}, poison: Poison || opts.Verify}
 	if e.Linked.Image, err = compile.Compile(mod, target, e.CompileOptions(&opts, e.slots, addressOf(e.words))); err != nil {
 		return nil, err
 	}
