@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -137,7 +136,7 @@ func (a *app) diff(ctx context.Context, object string, f *diffFlags) error {
 	if f.pcap != "" {
 		err = d.capture(ctx)
 	} else {
-		err = d.packet(data)
+		err = d.packet(ctx, data)
 	}
 	if err == nil {
 		err = d.compareMaps()
@@ -270,14 +269,14 @@ func (d *differ) capture(ctx context.Context) error {
 	d.link = c.linkType
 	for {
 		if ctx.Err() != nil {
-			return errors.New("interrupted")
+			return errInterrupted
 		}
 		data, _, err := c.next()
 		if err == io.EOF {
 			return nil
 		}
 		if err == nil {
-			err = d.packet(data)
+			err = d.packet(ctx, data)
 		}
 		if err != nil {
 			return err
@@ -286,7 +285,7 @@ func (d *differ) capture(ctx context.Context) error {
 }
 
 // packet runs the program on one packet on all sides.
-func (d *differ) packet(data []byte) error {
+func (d *differ) packet(ctx context.Context, data []byte) error {
 	d.report.Count++
 	p := diffPacket{Number: d.report.Count, Length: len(data), Equal: true}
 	in := kernel.Input{Packet: data}
@@ -299,7 +298,7 @@ func (d *differ) packet(data []byte) error {
 		fields, p.Packet = fieldsOf(decoded), summary(decoded)
 	}
 	for _, s := range d.sides {
-		o, err := s.run(in)
+		o, err := s.run(ctx, in)
 		if err != nil {
 			return fmt.Errorf("%s: packet %d: %w", s.Name, p.Number, err)
 		}

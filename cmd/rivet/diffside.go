@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type sideInfo struct {
 // side is a collection on one engine, or in the kernel.
 type side struct {
 	sideInfo
-	run   func(kernel.Input) (outcome, error)
+	run   func(context.Context, kernel.Input) (outcome, error)
 	maps  func() (map[string]json.RawMessage, error)
 	close func()
 }
@@ -70,7 +71,9 @@ func (d *differ) engineSide(object string, spec *ebpf.CollectionSpec, program st
 	if coll.Engine() == rivet.EngineHart || o.March != "" && coll.Engine() != rivet.EngineInterp {
 		s.March = marchOf(o)
 	}
-	s.run = func(in kernel.Input) (outcome, error) { return runEngine(coll.Programs[program], in, printed) }
+	s.run = func(ctx context.Context, in kernel.Input) (outcome, error) {
+		return runEngine(ctx, coll.Programs[program], in, printed)
+	}
 	s.maps = func() (map[string]json.RawMessage, error) { return dumpMaps(coll) }
 	return s, nil
 }
@@ -87,12 +90,15 @@ func sameRandom() func() uint32 {
 	return func() uint32 { x = x*1664525 + 1013904223; return x }
 }
 
-func runEngine(p *rivet.Program, in kernel.Input, printed *bytes.Buffer) (outcome, error) {
+func runEngine(ctx context.Context, p *rivet.Program, in kernel.Input, printed *bytes.Buffer) (outcome, error) {
 	opts := &rivet.RunOptions{Data: in.Packet}
 	if in.Context != nil {
 		opts.Context = in.Context
 	}
-	res, err := p.RunDetailed(opts)
+	res, err := p.RunDetailedContext(ctx, opts)
+	if err != nil && ctx.Err() != nil {
+		return outcome{}, interrupted(err)
+	}
 	o := outcome{Ret: uint32(res.R0), R0: &res.R0, packet: res.Data, Printed: printed.String()}
 	printed.Reset()
 	fault := (*rivet.Fault)(nil)
@@ -141,7 +147,7 @@ func kernelSide(spec *ebpf.CollectionSpec, program string, sets []slotSetting) (
 	takesPacket := progctx.For(spec.Programs[program].Type.String()).Packet
 	return &side{
 		sideInfo: sideInfo{Name: "kernel", Engine: "kernel", TailCalls: rivet.TailCallsShared.String(), Release: kernel.Release()},
-		run: func(in kernel.Input) (outcome, error) {
+		run: func(_ context.Context, in kernel.Input) (outcome, error) {
 			if takesPacket && in.Packet == nil {
 				in.Packet = []byte{}
 			}

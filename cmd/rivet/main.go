@@ -46,6 +46,12 @@ func (a *app) note(format string, args ...any) {
 // errFault ends a command whose program faulted and that has told so already.
 var errFault = errors.New("the program faulted")
 
+// errInterrupted ends a command that was told to end.
+var errInterrupted = errors.New("interrupted")
+
+// interrupted says where the program was then; err is that of its run.
+func interrupted(err error) error { return fmt.Errorf("%w: %w", errInterrupted, err) }
+
 // usageError is a mistake in how the command was called.
 type usageError struct{ error }
 

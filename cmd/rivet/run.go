@@ -128,7 +128,7 @@ func (a *app) run(ctx context.Context, object string, f *runFlags) error {
 	if f.pcap != "" {
 		err = r.capture(ctx)
 	} else {
-		err = r.single(data)
+		err = r.single(ctx, data)
 	}
 	if err != nil {
 		if r.table != nil {
@@ -152,8 +152,8 @@ func (a *app) writePerfMap(coll *rivet.Collection) error {
 }
 
 // single runs the program once.
-func (r *runner) single(data []byte) error {
-	_, err := r.packet(data, gopacket.CaptureInfo{CaptureLength: len(data), Length: len(data)})
+func (r *runner) single(ctx context.Context, data []byte) error {
+	_, err := r.packet(ctx, data, gopacket.CaptureInfo{CaptureLength: len(data), Length: len(data)})
 	return err
 }
 
@@ -195,7 +195,7 @@ func (r *runner) packets(ctx context.Context, c *capture) error {
 	defer m.finish()
 	for {
 		if ctx.Err() != nil {
-			return errors.New("interrupted")
+			return errInterrupted
 		}
 		data, ci, err := c.next()
 		if err == io.EOF {
@@ -204,7 +204,7 @@ func (r *runner) packets(ctx context.Context, c *capture) error {
 		if err != nil {
 			return err
 		}
-		after, err := r.packet(data, ci)
+		after, err := r.packet(ctx, data, ci)
 		if err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func (r *runner) packets(ctx context.Context, c *capture) error {
 
 // packet runs the program on one packet. It returns the packet as it is then,
 // nil when it is dropped; an error when no further packet can be run.
-func (r *runner) packet(data []byte, ci gopacket.CaptureInfo) (after []byte, err error) {
+func (r *runner) packet(ctx context.Context, data []byte, ci gopacket.CaptureInfo) (after []byte, err error) {
 	opts := &rivet.RunOptions{Data: data}
 	if !r.layout.Packet { // the bytes are the context
 		opts.Data = nil
@@ -227,7 +227,10 @@ func (r *runner) packet(data []byte, ci gopacket.CaptureInfo) (after []byte, err
 			opts.Context = data
 		}
 	}
-	res, err := r.program.RunDetailed(opts)
+	res, err := r.program.RunDetailedContext(ctx, opts)
+	if err != nil && ctx.Err() != nil {
+		return nil, interrupted(err)
+	}
 	fault := (*rivet.Fault)(nil)
 	if err != nil && !errors.As(err, &fault) {
 		return nil, err

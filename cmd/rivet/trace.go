@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +39,7 @@ tail calls that are left before and after the step, and where that count lives.
   rivet trace tailcalls.o --format html --output flow.html
   rivet trace dispatch.o --data packet.bin --format json`,
 		Args: oneArg("object"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.trace(args[0], &f) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.trace(cmd.Context(), args[0], &f) },
 	}
 	f.objectFlags.register(c)
 	f.data.register(c)
@@ -48,7 +49,7 @@ tail calls that are left before and after the step, and where that count lives.
 	return c
 }
 
-func (a *app) trace(object string, f *traceFlags) error {
+func (a *app) trace(ctx context.Context, object string, f *traceFlags) error {
 	if f.engine == "" {
 		f.engine = rivet.EngineHart.String() // native code, where it is the default, is not traced
 	}
@@ -65,7 +66,7 @@ func (a *app) trace(object string, f *traceFlags) error {
 		return err
 	}
 	defer l.coll.Close()
-	run, err := traceRun(l, data, f.limit)
+	run, err := traceRun(ctx, l, data, f.limit)
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func (a *app) traceWriter(f *traceFlags) (func(io.Writer, *trace.Run) error, err
 }
 
 // traceRun runs a program and gathers its events.
-func traceRun(l *loaded, data []byte, limit int) (*trace.Run, error) {
+func traceRun(ctx context.Context, l *loaded, data []byte, limit int) (*trace.Run, error) {
 	run := &trace.Run{Program: l.name, Engine: l.coll.Engine().String(), March: l.march, Scheme: engine.Scheme(l.opts.TailCalls)}
 	opts := &rivet.RunOptions{Trace: func(e rivet.TraceEvent) {
 		if limit > 0 && len(run.Events) >= limit {
@@ -128,7 +129,10 @@ func traceRun(l *loaded, data []byte, limit int) (*trace.Run, error) {
 	} else if data != nil {
 		opts.Context = data
 	}
-	res, err := l.program.RunDetailed(opts)
+	res, err := l.program.RunDetailedContext(ctx, opts)
+	if err != nil && ctx.Err() != nil {
+		return nil, interrupted(err)
+	}
 	fault := (*rivet.Fault)(nil)
 	switch {
 	case errors.As(err, &fault):
