@@ -5,6 +5,7 @@
 # make cross    everything compiles, tests too, on every kind of host; one that cannot be a host is refused
 # make bench    the Go benchmarks, and the programs of bench/ beside Linux's and clang's native code
 # make bench-riscv64  times native code beside the interpreter and clang's code, under qemu-user
+# make soak     everything at once on native code, for SOAK (5m): runs, faults, Close, garbage collection, profiles
 # make objects  rebuilds every committed object and executable with clang 19
 # make docs     rewrites the output that Markdown files show; make measure, the figures that depend on the host too
 # make race     the packages with concurrency under the race detector
@@ -26,7 +27,7 @@ ARM64_PKGS = . ./internal/arena ./internal/enginetest ./internal/hart ./internal
 # Random programs of an emulated suite (the host's runs 20,000).
 EMULATED_PROGRAMS ?= 2000
 
-.PHONY: all build test test-host test-riscv64 test-arm64 race lint cross bench bench-riscv64 objects docs measure tools clean
+.PHONY: all build test test-host test-riscv64 test-arm64 race lint soak cross bench bench-riscv64 objects docs measure tools clean
 
 all: build
 
@@ -58,6 +59,12 @@ test-arm64: tools
 # go test for an architecture under its emulator.
 emulated = GOARCH=$(1) CGO_ENABLED=0 RIVET_EMULATOR=$(2) RIVET_PROGRAMS=$(EMULATED_PROGRAMS) \
 	$(GO) test -exec $(2) -vet=off -timeout 18m $(TESTFLAGS)
+
+# How long make soak goes on; within make test it is 20 seconds.
+SOAK ?= 5m
+
+soak: tools
+	RIVET_SOAK=$(SOAK) $(call emulated,riscv64,qemu-riscv64-static) -count 1 -run TestSoak -v .
 
 race:
 	@scripts/install-tools.sh race

@@ -97,7 +97,11 @@ func soakFor(t *testing.T, e rivet.Engine, d time.Duration) {
 	for i := range soakWorkers {
 		wg.Go(func() { s.work(rand.New(rand.NewPCG(1, uint64(i)))) })
 	}
-	for _, f := range []func(){s.replaceSlots, s.reopen, s.forget, s.collect, s.profile} {
+	others := []func(){s.replaceSlots, s.forget, s.collect, s.profile}
+	for i := range s.places {
+		others = append(others, func() { s.reopen(i) })
+	}
+	for _, f := range others {
 		wg.Go(func() {
 			for !s.stop.Load() && !t.Failed() {
 				f()
@@ -203,7 +207,7 @@ func (s *soak) work(r *rand.Rand) {
 		done := make(chan struct{})
 		go func() { // a helper may end the goroutine
 			defer close(done)
-			for range 8 {
+			for i := 0; i < 32 && !s.stop.Load(); i++ {
 				s.once(r)
 			}
 		}()
@@ -290,9 +294,9 @@ func (s *soak) replaceSlots() {
 }
 
 // reopen puts a new collection in the place of one that it closes or forgets.
-func (s *soak) reopen() {
+func (s *soak) reopen(place int) {
 	if g := s.open(); g != nil {
-		s.end(s.places[rand.IntN(soakPlaces)].Swap(g), rand.IntN(2) == 0)
+		s.end(s.places[place].Swap(g), rand.IntN(2) == 0)
 	}
 	time.Sleep(5 * time.Millisecond)
 }
