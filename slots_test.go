@@ -145,4 +145,3 @@ func TestMemoryOfARunBeginsZeroed(t *testing.T) {
 		t.Error("the stack is not zeroed")
 	}
 }
-
