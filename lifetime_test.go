@@ -1,7 +1,9 @@
 package rivet_test
 
 import (
+	"bytes"
 	"errors"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -189,6 +191,26 @@ func TestHelpersAllocateNothing(t *testing.T) {
 			p.Run(o)
 			if n := testing.AllocsPerRun(100, func() { p.Run(o) }); n > 0 {
 				t.Errorf("a run of %s makes %.0f allocations", name, n)
+			}
+		}
+	})
+}
+
+// Compiled code names no register that belongs to Go: gp, tp, and s11, which is g.
+func TestReservedRegisters(t *testing.T) {
+	reserved := regexp.MustCompile(`\b(gp|tp|s11|x3|x4|x27)\b`)
+	everywhere(t, func(t *testing.T, opts rivet.CollectionOptions) {
+		var text bytes.Buffer
+		opts.Dump, opts.DumpStages, opts.Helpers = &text, []string{"asm"}, append(theirs(), soakHelpers()...)
+		for _, s := range []*ebpf.CollectionSpec{spec(t, "basic"), spec(t, "calls"), soakSpec(t)} {
+			load(t, s, opts)
+		}
+		if !strings.Contains(text.String(), "s9") && opts.Engine != rivet.EngineInterp {
+			t.Error("no code to look at: fuel is in s9")
+		}
+		for line := range strings.Lines(text.String()) {
+			if reserved.MatchString(line) {
+				t.Errorf("%s", line)
 			}
 		}
 	})
