@@ -79,7 +79,7 @@ lint:
 cross:
 	@for host in $(HOSTS); do \
 		echo "compiling for $$host"; \
-		export CGO_ENABLED=0 GOOS=$${host%/*} GOARCH=$${host#*/}; \
+		export GOOS=$${host%/*} GOARCH=$${host#*/}; \
 		$(GO) build ./... && $(GO) vet ./... || exit 1; \
 	done
 	scripts/refused.sh

@@ -107,7 +107,7 @@ func TestRunContextStops(t *testing.T) {
 		c := loadLimits(t, opts, nap)
 		for program, functions := range map[string][]string{
 			"looper":           {"forever"},
-			"behind_tail_call": {"forever"},
+			"behind_tail_call": {"forever", "looper"},
 			"helpers":          {"helpers"},
 			"slow_helpers":     {"slow_helpers"},
 			"callback":         {"forever"},

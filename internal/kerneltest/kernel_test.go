@@ -10,11 +10,13 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/rivetbpf/rivet"
+	"github.com/rivetbpf/rivet/internal/testenv"
 )
 
 // needBPF skips where programs cannot be loaded and run: that takes root, and a kernel with BPF. In CI it fails.
 func needBPF(t *testing.T) {
 	t.Helper()
+	testenv.SkipEmulated(t, "compares with the kernel, whose bpf system call emulators lack")
 	k, err := NewKernel(&ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{
 		"probe": {Name: "probe", Type: ebpf.XDP, License: "GPL", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 2), asm.Return()}},
 	}})

@@ -20,7 +20,7 @@ func Emulator() string { return os.Getenv(EmulatorVar) }
 
 // SkipEmulated skips a test in suites of an emulated architecture: what it shows
 // does not depend on the architecture, and the host's suite has shown it. Such a
-// skip must be on the list in .ci/allowed-skips-emulated.
+// skip must be on the list in .ci/allowed-skips.
 func SkipEmulated(t testing.TB, why string) {
 	t.Helper()
 	if e := Emulator(); e != "" {
