@@ -43,6 +43,7 @@ type core struct {
 	programs []*Program
 	backend  backend
 	geometry geometry
+	work     int64 // the largest Work of a function
 	pool     *pool
 }
 
@@ -117,6 +118,9 @@ func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*cor
 		return nil, err
 	}
 	c := &core{module: m, engine: eng, opts: opts}
+	for _, f := range m.Funcs {
+		c.work = max(c.work, f.Work)
+	}
 	table, terr := helpers.NewTable(m, c.userHelpers())
 	if err := errors.Join(rmaps.Check(m.Maps), terr); err != nil {
 		return nil, err

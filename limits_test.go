@@ -170,6 +170,18 @@ func TestFuelOfCallbacks(t *testing.T) {
 	})
 }
 
+// Calls burn fuel where there are too many of them without a jump back.
+func TestFuelOfCalls(t *testing.T) {
+	opts := rivet.CollectionOptions{Helpers: limits(nap)}
+	sameEverywhere(t, spec(t, "limits"), "calls", opts, rivet.RunOptions{}, []int64{1, 2, 22})
+	everywhere(t, func(t *testing.T, o rivet.CollectionOptions) {
+		o.Helpers = opts.Helpers
+		if got := burn(t, spec(t, "limits"), "calls", o, rivet.RunOptions{Fuel: 5}); !strings.HasPrefix(got.end, "out of fuel at deep") {
+			t.Errorf("a billion calls: %v", got)
+		}
+	})
+}
+
 // waiters is a collection whose one run blocks until release is called.
 func waiters(t *testing.T, opts rivet.CollectionOptions, runs int) (p *rivet.Program, release func(), entered chan bool) {
 	gate := make(chan bool)

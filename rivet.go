@@ -124,7 +124,9 @@ type CollectionOptions struct {
 	// each line. nil: thrown away.
 	TracePrintk io.Writer
 	// Fuel bounds every run that does not bring its own: the number of backward
-	// jumps and tail calls that it may execute. 0: DefaultFuel. Negative: no bound.
+	// jumps that it may execute, of tail calls where TailCalls leaves their number
+	// open, and of functions that helpers call back. A run spends it in the same way on every
+	// engine. 0: DefaultFuel. Negative: no bound.
 	Fuel int64
 	// KernelTypes is what CO-RE relocations are made against, such as the host's
 	// types ([btf.LoadKernelSpec]). nil: the object's own types, so that every

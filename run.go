@@ -112,7 +112,7 @@ func (p *Program) prepare(s *slot, opts *RunOptions) (err error) {
 	s.run.Reset()
 	s.run.Ctx, s.run.CtxAt, s.run.CPU = ctx, ctxAt, opts.CPU
 	req := &s.requests[0]
-	*req = engine.Request{Func: p.def.Func, StackTop: s.stackTop, Gate: &s.run}
+	*req = engine.Request{Func: p.def.Func, StackTop: s.stackTop, Gate: &s.run, Work: p.core.work}
 	req.Args[0], req.Args[1] = p.layout.Args(ctxAt, &s.pkt)
 	req.Fuel = p.core.fuel(opts.Fuel)
 	if opts.Trace != nil {

@@ -36,6 +36,8 @@ type Func struct {
 	StackUsed     int   // bytes below r10 that constant offsets name
 	FrameSize     int   // bytes to set aside: StackUsed, or 512 where r10 is indexed by a variable; a multiple of 8
 	NumArgs       int   // how many of R1–R5 it may read on entry (5 when unknown)
+	Work          int64 // bounds the instructions of a call that jumps back nowhere and burns no fuel
+	CallsBurn     bool  // each call of a subprogram from here burns fuel, or Work would be beyond bounds
 }
 
 // Line maps an instruction, and those after it up to the next Line, to its source.

@@ -13,17 +13,25 @@ import (
 type Fuel struct {
 	left  int64 // not given out
 	slice int64
-	since time.Time
+	most  int64 // that a slice may be
 	stop  *atomic.Bool
+
+	since time.Time // the clock was last looked at; zero: not yet
+	given int       // slices since then
+	again int       // after more than so many it is looked at again
 }
 
 // The size of a slice follows the time that slices take, since nobody knows how
-// much work lies between two backward jumps.
+// much work lies between two backward jumps. What is known is how much it is at
+// most: a slice that was measured where little lay between them must not take for
+// ever where much does.
 const (
 	firstSlice = 1 << 12
 	maxSlice   = 1 << 24
+	sliceWork  = 1 << 22 // instructions
 	shortSlice = 500 * time.Microsecond
 	longSlice  = 2 * time.Millisecond
+	maxGiven   = 64
 )
 
 // Bound returns how many backward jumps and tail calls the run may execute.
@@ -39,7 +47,11 @@ func (r *Request) Bound() int64 {
 
 // Start returns the first slice: how many backward jumps may be executed before Next is asked.
 func (f *Fuel) Start(req *Request) int64 {
-	*f = Fuel{left: req.Bound(), slice: firstSlice, stop: req.Stop}
+	*f = Fuel{left: req.Bound(), slice: firstSlice, most: maxSlice, stop: req.Stop}
+	if req.Work > 0 {
+		f.most = min(max(sliceWork/req.Work, 1), maxSlice)
+		f.slice = min(firstSlice, f.most)
+	}
 	return f.take()
 }
 
@@ -58,18 +70,27 @@ func (f *Fuel) Next() (n int64, why FaultKind, ok bool) {
 	if f.left == 0 {
 		return 0, FaultFuel, false
 	}
-	now := time.Now()
-	if d := now.Sub(f.since); !f.since.IsZero() {
-		switch {
-		case d < shortSlice:
-			f.slice = min(2*f.slice, maxSlice)
-		case d > longSlice:
-			f.slice = max(f.slice/4, 1)
-		}
-		runtime.Gosched()
+	if f.given++; f.given > f.again {
+		f.measure()
 	}
-	f.since = now
 	return f.take() - 1, 0, true
+}
+
+// measure adjusts the size of slices to the time that the last ones took, and lets others run.
+func (f *Fuel) measure() {
+	now := time.Now()
+	if !f.since.IsZero() {
+		runtime.Gosched()
+		switch d := now.Sub(f.since) / time.Duration(f.given); {
+		case d > longSlice:
+			f.slice, f.again = max(f.slice/4, 1), 0
+		case d < shortSlice && f.slice < f.most:
+			f.slice = min(2*f.slice, f.most)
+		case d < shortSlice:
+			f.again = min(2*f.given, maxGiven) // short they remain: look at the clock less often
+		}
+	}
+	f.since, f.given = now, 0
 }
 
 // Left returns the fuel that has not been given out.

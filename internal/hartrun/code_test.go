@@ -204,7 +204,7 @@ func (c *code) tables() (errs []string) {
 		if !ok {
 			continue
 		}
-		if int(site.Func) != c.fn || !siteFits(site, &f.Insns[site.Insn], int(site.Insn)) {
+		if int(site.Func) != c.fn || !siteFits(site, f, int(site.Insn)) {
 			errs = append(errs, fmt.Sprintf("%v: site %+v of %+v", in, *site, f.Insns[site.Insn]))
 		}
 	}
@@ -212,7 +212,8 @@ func (c *code) tables() (errs []string) {
 }
 
 // siteFits reports whether an instruction can leave the code in this way.
-func siteFits(s *compile.Site, in *bpf.Insn, pc int) bool {
+func siteFits(s *compile.Site, f *bpf.Func, pc int) bool {
+	in := &f.Insns[pc]
 	class := in.Class()
 	memory := class == bpf.ClassLDX || class == bpf.ClassST || class == bpf.ClassSTX
 	switch s.Kind {
@@ -231,7 +232,8 @@ func siteFits(s *compile.Site, in *bpf.Insn, pc int) bool {
 	case engine.FaultBadCall:
 		return in.IsTailCall()
 	}
-	return s.Fault == engine.FaultFuel && (in.IsTailCall() || in.JumpTarget(pc) <= pc)
+	call := in.Op == bpf.OpCall && in.Src == bpf.CallSubprog || in.Op == bpf.OpCallX
+	return s.Fault == engine.FaultFuel && (in.IsTailCall() || call && f.CallsBurn || !call && in.JumpTarget(pc) <= pc)
 }
 
 // burns reports whether the function has anything that costs fuel.
@@ -243,7 +245,7 @@ func (c *code) burns() bool {
 			return true
 		}
 	}
-	return c.opts.Scheme == engine.Propagated && f.HasTailCall
+	return f.CallsBurn || c.opts.Scheme == engine.Propagated && f.HasTailCall
 }
 
 // unreachable finds instructions that control never comes to.

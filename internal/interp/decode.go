@@ -24,6 +24,7 @@ type code struct {
 	index int
 	ops   []op // one per slot, and one after the last
 	frame uint64
+	burn  bool // bpf.Func.CallsBurn
 }
 
 // Codes for what the opcode byte alone does not tell. Everything else keeps its
@@ -59,7 +60,7 @@ const (
 )
 
 func decodeFunc(mod *bpf.Module, f *bpf.Func, base uint64) (*code, error) {
-	c := &code{index: f.Index, frame: uint64(f.FrameSize), ops: make([]op, len(f.Insns)+1)}
+	c := &code{index: f.Index, frame: uint64(f.FrameSize), burn: f.CallsBurn, ops: make([]op, len(f.Insns)+1)}
 	for pc := 0; pc < len(f.Insns); pc++ {
 		o, err := decode(mod, f, pc, base)
 		if err != nil {

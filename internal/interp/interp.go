@@ -36,16 +36,16 @@ func New(mod *bpf.Module, ar *arena.Arena, tables *engine.Tables, scheme engine.
 		return nil, fmt.Errorf("interpreter on a big-endian host: %w", engine.ErrUnsupported)
 	}
 	e := &Engine{mod: mod, ar: ar, tables: tables, shared: scheme == engine.Shared}
-	longest := 1
+	work := int64(1)
 	for _, f := range mod.Funcs {
 		c, err := decodeFunc(mod, f, ar.Base())
 		if err != nil {
 			return nil, err
 		}
 		e.funcs = append(e.funcs, c)
-		longest = max(longest, len(c.ops))
+		work = max(work, f.Work, int64(len(f.Insns)))
 	}
-	e.slice = max(between/int64(longest), 1)
+	e.slice = max(between/work, 1)
 	e.pool.New = func() any { return &machine{e: e, frames: make([]frame, 0, bpf.MaxFrames)} }
 	return e, nil
 }

@@ -463,8 +463,12 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 
 		// Calls (RFC 9669, section 4.3.1) and tail calls.
 		case opSubprog:
-			if m.stop.Load() {
-				return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
+			if fn.burn {
+				if fuel--; fuel < 0 {
+					if fuel = m.refuel(); fuel < 0 {
+						return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
+					}
+				}
 			}
 			callee := m.e.funcs[in.imm]
 			m.push(fn, pc, callee, &r, count)
@@ -481,10 +485,14 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 			}
 			r[0] = r0
 		case uint16(bpf.OpCallX):
-			if i, ok := bpf.FuncIndex(r[d]); ok && i < len(m.e.funcs) && m.e.mod.Funcs[i].AddrTaken {
-				if m.stop.Load() {
-					return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
+			if fn.burn {
+				if fuel--; fuel < 0 {
+					if fuel = m.refuel(); fuel < 0 {
+						return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
+					}
 				}
+			}
+			if i, ok := bpf.FuncIndex(r[d]); ok && i < len(m.e.funcs) && m.e.mod.Funcs[i].AddrTaken {
 				callee := m.e.funcs[i]
 				m.push(fn, pc, callee, &r, count)
 				fn, ops, pc = callee, callee.ops, 0

@@ -85,6 +85,7 @@ func (m *merger) finish() (*bpf.Module, error) {
 	if err := all.checkDepth(order); err != nil {
 		return nil, fmt.Errorf("over all programs, whose indirect calls may reach each other's functions: %w", err)
 	}
+	taken := int64(0)
 	for _, i := range slices.Backward(order) {
 		f, g := &m.facts[i], m.module.Funcs[i]
 		f.reachTail = f.tailCall
@@ -93,6 +94,9 @@ func (m *merger) finish() (*bpf.Module, error) {
 		}
 		g.Callees, g.ReachTailCall = f.callees, f.reachTail
 		g.AddrTaken = f.addr
+		if m.setWork(i, taken); f.addr {
+			taken = max(taken, g.Work)
+		}
 	}
 	return m.module, nil
 }

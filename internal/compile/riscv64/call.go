@@ -15,12 +15,21 @@ func (l *lower) call(in *ir.Instr) {
 	if ev == eventNeedKill {
 		l.needCount()
 	}
+	l.burnCall(in)
 	l.mark(in, compile.MarkCall, int32(in.Imm))
 	l.b.Jump(jumpCall, 0, l.u.Body(int(in.Imm)))
 	if ev != eventNone {
 		l.killCount()
 	}
 	l.mark(in, compile.MarkReturn, int32(in.Imm))
+}
+
+// burnCall takes fuel for a call, in functions whose calls would otherwise go on
+// for too long.
+func (l *lower) burnCall(in *ir.Instr) {
+	if l.f.Src.CallsBurn && !l.u.NoChecks {
+		l.burn(in)
+	}
 }
 
 // helper leaves through the gate with the helper's number; arguments are in
@@ -70,6 +79,7 @@ func (l *lower) callX(in *ir.Instr) {
 	if l.countEvent(in) == eventNeedKill {
 		l.needCount()
 	}
+	l.burnCall(in)
 	target := l.reg(in.A, rv.T3)
 	other, done := l.b.NewLabel(), l.b.NewLabel()
 	l.li(rv.T0, bpf.FuncHandleBase)
