@@ -44,6 +44,7 @@ type core struct {
 	backend  backend
 	geometry geometry
 	work     int64 // the largest Work of a function
+	fuel     int64 // of a run that brings no bound of its own
 	pool     *pool
 }
 
@@ -117,7 +118,7 @@ func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*cor
 	if err != nil {
 		return nil, err
 	}
-	c := &core{module: m, engine: eng, opts: opts}
+	c := &core{module: m, engine: eng, opts: opts, fuel: bound(opts.Fuel)}
 	for _, f := range m.Funcs {
 		c.work = max(c.work, f.Work)
 	}
@@ -149,7 +150,12 @@ func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*cor
 	}
 	c.startPool(helpers.NewWorld(m, c.arena, set, table, opts.TracePrintk))
 	for i, p := range m.Programs {
-		c.programs = append(c.programs, &Program{core: c, index: i, def: p, layout: progctx.For(p.Type)})
+		layout := progctx.For(p.Type)
+		size, err := layout.ContextSize(0)
+		if err != nil {
+			return nil, err
+		}
+		c.programs = append(c.programs, &Program{core: c, index: i, def: p, layout: layout, ctxSize: size})
 	}
 	return c, nil
 }

@@ -16,7 +16,9 @@ type Program struct {
 	index  int // into Module.Programs
 	def    *bpf.Program
 	layout *progctx.Layout
-	owner  *Collection // of a raw program, which owns it
+	// ctxSize is how long the context is of a run that is given none.
+	ctxSize int
+	owner   *Collection // of a raw program, which owns it
 }
 
 // RunOptions control [Program.Run]. Fields that cilium/ebpf has too mean the same.
@@ -90,8 +92,8 @@ func (p *Program) Close() {
 // Run runs the program and returns the lower half of R0. The error of a run
 // that ended early holds a [*Fault].
 func (p *Program) Run(opts *RunOptions) (uint32, error) {
-	res, err := p.run(nil, opts, false, nil)
-	return uint32(res.R0), err
+	r0, err := p.run(nil, opts, nil)
+	return uint32(r0), err
 }
 
 // RunContext is [Program.Run], ended early when ctx ends: within milliseconds,
@@ -105,8 +107,8 @@ func (p *Program) Run(opts *RunOptions) (uint32, error) {
 // to end (see [CollectionOptions.MaxRuns]), nothing runs, and the error wraps
 // ctx.Err() without a Fault.
 func (p *Program) RunContext(ctx context.Context, opts *RunOptions) (uint32, error) {
-	res, err := p.run(ctx, opts, false, nil)
-	return uint32(res.R0), err
+	r0, err := p.run(ctx, opts, nil)
+	return uint32(r0), err
 }
 
 // Test runs the program on a packet and returns the lower half of R0 and the
@@ -126,24 +128,23 @@ func (p *Program) Benchmark(in []byte, repeat int, reset func()) (uint32, time.D
 	if repeat < 0 || int64(repeat) > 1<<32-1 {
 		return 0, 0, fmt.Errorf("program %s: repeat is %d, must fit 32 bits", p.def.Name, repeat)
 	}
-	res, err := p.run(nil, &RunOptions{Data: in, Repeat: uint32(repeat)}, true, nil)
-	return uint32(res.R0), res.Duration, err
+	var res RunResult
+	r0, err := p.run(nil, &RunOptions{Data: in, Repeat: uint32(repeat)}, &res)
+	return uint32(r0), res.Duration, err
 }
 
 // RunDetailed runs the program and returns all that is known about the run.
 // After a fault the result holds the packet as it is then.
 func (p *Program) RunDetailed(opts *RunOptions) (RunResult, error) {
-	var out []byte
-	res, err := p.run(nil, opts, true, &out)
-	res.Data = out
+	var res RunResult
+	_, err := p.run(nil, opts, &res)
 	return res, err
 }
 
 // RunDetailedContext is [Program.RunDetailed], ended early when ctx ends, as
 // [Program.RunContext] is.
 func (p *Program) RunDetailedContext(ctx context.Context, opts *RunOptions) (RunResult, error) {
-	var out []byte
-	res, err := p.run(ctx, opts, true, &out)
-	res.Data = out
+	var res RunResult
+	_, err := p.run(ctx, opts, &res)
 	return res, err
 }

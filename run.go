@@ -15,45 +15,55 @@ import (
 // noOptions stands for options that are nil. Nothing writes to it.
 var noOptions RunOptions
 
-// run does all of [Program.RunContext]. A nil ctx never ends. timed: the result's
-// Duration is wanted. data, if not nil, gets a copy of the packet.
-func (p *Program) run(ctx context.Context, opts *RunOptions, timed bool, data *[]byte) (res RunResult, err error) {
+// run does all of [Program.RunContext]. A nil ctx never ends. detail, if not nil,
+// gets all that is known about the run.
+//
+// An empty program is run here in the time of a dozen calls, so what few callers
+// ask for is in functions of its own, and looking whether they do stays here.
+func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) (r0 uint64, err error) {
 	if opts == nil {
 		opts = &noOptions
 	}
-	if opts.Flags != 0 {
-		return res, fmt.Errorf("program %s: flags %#x: %w", p.def.Name, opts.Flags, ErrNotSupported)
-	}
-	if ctx != nil && ctx.Err() != nil {
-		return res, fmt.Errorf("program %s was not run: %w", p.def.Name, ended(ctx))
+	if opts.Flags != 0 || ctx != nil && ctx.Err() != nil {
+		return 0, p.refused(ctx, opts)
 	}
 	s, err := p.core.pool.get(ctx)
 	if err != nil {
-		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
+		return 0, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
 	defer p.core.pool.put(s)
 	if err := p.prepare(s, opts); err != nil {
-		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
+		return 0, fmt.Errorf("program %s: %w", p.def.Name, err)
 	}
 	if ctx != nil {
 		s.run.Context = ctx
 		defer s.stopWith(ctx)()
 	}
-	if timed {
-		res, err = p.timed(s, max(opts.Repeat, 1))
+	if detail == nil && opts.Repeat <= 1 {
+		s.clean(&p.core.geometry)
+		var res engine.Result
+		res, err = p.core.backend.Run(&s.requests[0])
+		r0 = res.R0
 	} else {
-		res, _, err = p.repeat(s, max(opts.Repeat, 1))
-	}
-	if data != nil {
-		*data = append([]byte{}, s.pkt.Bytes...)
+		r0, err = p.repeat(s, max(opts.Repeat, 1), detail)
 	}
 	if err != nil {
-		return res, newFault(p.core.module, p.def.Name, stopped(ctx, err))
+		return r0, newFault(p.core.module, p.def.Name, stopped(ctx, err))
 	}
-	if err := p.finish(s, opts); err != nil {
-		return res, fmt.Errorf("program %s: %w", p.def.Name, err)
+	if opts.DataOut != nil || opts.ContextOut != nil {
+		if err := p.finish(s, opts); err != nil {
+			return r0, fmt.Errorf("program %s: %w", p.def.Name, err)
+		}
 	}
-	return res, nil
+	return r0, nil
+}
+
+// refused says why nothing is run.
+func (p *Program) refused(ctx context.Context, opts *RunOptions) error {
+	if opts.Flags != 0 {
+		return fmt.Errorf("program %s: flags %#x: %w", p.def.Name, opts.Flags, ErrNotSupported)
+	}
+	return fmt.Errorf("program %s was not run: %w", p.def.Name, ended(ctx))
 }
 
 // stopWith stops the prepared run when ctx ends, until it is told that the run is over.
@@ -84,50 +94,64 @@ func stopped(ctx context.Context, err error) error {
 }
 
 // prepare lays out context and packet in the slot's memory and the request for the engine.
-func (p *Program) prepare(s *slot, opts *RunOptions) (err error) {
+func (p *Program) prepare(s *slot, opts *RunOptions) error {
 	var user []byte
+	size := p.ctxSize
 	if opts.Context != nil {
-		if user, err = marshal(opts.Context, -1); err != nil {
-			return fmt.Errorf("context: %w", err)
+		var err error
+		if user, size, err = p.callersContext(opts); err != nil {
+			return err
 		}
 	}
-	if !p.layout.Packet && len(opts.Data) != 0 {
-		return fmt.Errorf("programs of type %s take a Context, not Data", p.def.Type)
+	s.pkt = progctx.Packet{}
+	if len(opts.Data) != 0 || p.layout.EmptyPacket {
+		if err := p.placePacket(s, user, opts.Data); err != nil {
+			return err
+		}
 	}
-	if err := p.placePacket(s, user, opts.Data); err != nil {
-		return err
-	}
-	size, err := p.layout.ContextSize(len(user))
-	if err != nil {
-		return err
-	}
-	ctx, ctxAt := s.ctx[:size:size], s.ctxAt
-	if size == 0 {
-		ctxAt = 0
-	}
-	clear(ctx)
-	if err := p.layout.Prepare(ctx, user, &s.pkt); err != nil {
-		return err
+	s.run.Ctx, s.run.CtxAt = nil, 0
+	if size != 0 {
+		s.run.Ctx, s.run.CtxAt = s.ctx[:size:size], s.ctxAt
+		clear(s.run.Ctx)
+		if err := p.layout.Fill(s.run.Ctx, user, &s.pkt); err != nil {
+			return err
+		}
 	}
 	s.run.Reset()
-	s.run.Ctx, s.run.CtxAt, s.run.CPU = ctx, ctxAt, opts.CPU
-	req := &s.requests[0]
-	*req = engine.Request{Func: p.def.Func, StackTop: s.stackTop, Gate: &s.run, Work: p.core.work}
-	req.Args[0], req.Args[1] = p.layout.Args(ctxAt, &s.pkt)
-	req.Fuel = p.core.fuel(opts.Fuel)
+	s.run.CPU = opts.CPU
+	req := &s.requests[0] // what is the same in all runs of a slot is there
+	req.Func, req.Fuel, req.Work, req.Stop, req.Trace = p.def.Func, p.core.fuel, p.core.work, nil, nil
+	req.Args[0], req.Args[1] = p.layout.Args(s.run.CtxAt, &s.pkt)
+	if opts.Fuel != 0 {
+		req.Fuel = bound(opts.Fuel)
+	}
 	if opts.Trace != nil {
 		req.Trace = p.core.tracer(opts.Trace)
 	}
 	return nil
 }
 
+// callersContext returns the context that the options bring and the size that it gets.
+func (p *Program) callersContext(opts *RunOptions) (user []byte, size int, err error) {
+	if user, err = marshal(opts.Context, -1); err != nil {
+		return nil, 0, fmt.Errorf("context: %w", err)
+	}
+	size, err = p.layout.ContextSize(len(user))
+	return user, size, err
+}
+
 // placePacket copies the packet to where its layout wants it: metadata, if the
 // caller's context says that there is some, lies in the headroom.
 func (p *Program) placePacket(s *slot, user, data []byte) error {
-	s.pkt = progctx.Packet{}
-	meta, err := p.layout.MetaSize(user, len(data))
-	if err != nil || !p.layout.Packet {
-		return err
+	if !p.layout.Packet {
+		return fmt.Errorf("programs of type %s take a Context, not Data", p.def.Type)
+	}
+	meta := 0
+	if user != nil {
+		var err error
+		if meta, err = p.layout.MetaSize(user, len(data)); err != nil {
+			return err
+		}
 	}
 	buf, at, err := p.core.pool.buffer(s, len(data)-meta)
 	if err != nil {
@@ -140,16 +164,14 @@ func (p *Program) placePacket(s *slot, user, data []byte) error {
 	return nil
 }
 
-// fuel is what a run gets whose options say n.
-func (c *core) fuel(n int64) int64 {
-	if n == 0 {
-		n = c.opts.Fuel
-	}
+// bound is the fuel of a run whose options, or whose collection's options, say
+// n. The result has package engine's meaning.
+func bound(n int64) int64 {
 	switch {
 	case n == 0:
 		return DefaultFuel
 	case n < 0:
-		return 0 // package engine's word for no bound
+		return 0
 	}
 	return n
 }
@@ -165,10 +187,12 @@ func (c *core) tracer(fn func(TraceEvent)) func(*engine.Event) {
 	}
 }
 
-// repeat runs the prepared request n times. done is less after an error.
-func (p *Program) repeat(s *slot, n uint32) (res RunResult, done uint32, err error) {
+// repeat runs the prepared request n times, by the clock, and fills in detail if that is not nil.
+func (p *Program) repeat(s *slot, n uint32, detail *RunResult) (r0 uint64, err error) {
 	var r engine.Result
 	req := &s.requests[0]
+	start := time.Now()
+	done := uint32(0)
 	for ; done < n && err == nil; done++ {
 		if done > 0 && req.Stop != nil && req.Stop.Load() {
 			err = &engine.Fault{Kind: engine.FaultStopped, Func: req.Func}
@@ -177,15 +201,10 @@ func (p *Program) repeat(s *slot, n uint32) (res RunResult, done uint32, err err
 		s.clean(&p.core.geometry)
 		r, err = p.core.backend.Run(req)
 	}
-	return RunResult{R0: r.R0, Retired: r.Retired}, done, err
-}
-
-// timed is repeat by the clock, reading which may take longer than a run.
-func (p *Program) timed(s *slot, n uint32) (RunResult, error) {
-	start := time.Now()
-	res, done, err := p.repeat(s, n)
-	res.Duration = time.Since(start) / time.Duration(done)
-	return res, err
+	if detail != nil {
+		*detail = RunResult{R0: r.R0, Retired: r.Retired, Duration: time.Since(start) / time.Duration(done), Data: append([]byte{}, s.pkt.Bytes...)}
+	}
+	return r.R0, err
 }
 
 // finish hands packet and context back.

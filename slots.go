@@ -238,6 +238,7 @@ func (p *pool) make() (*slot, error) {
 	}
 	s.run.World = p.world
 	s.run.Nested = func(depth, fn int, args *[5]uint64) (uint64, error) { return p.nested(s, depth, fn, args) }
+	s.requests[0].StackTop, s.requests[0].Gate = s.stackTop, &s.run
 	p.slots[p.made] = s
 	p.made++
 	s.number = uint32(p.made)

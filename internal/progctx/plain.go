@@ -4,19 +4,10 @@ package progctx
 // the caller's context if there is one; if not, R1 is the address of the data
 // and R2 their length, both 0 when there are none.
 var rawLayout = Layout{
-	Name:    "memory",
-	Types:   []string{TypeRaw, "UnspecifiedProgram"},
-	Packet:  true,
-	Prepare: copyContext,
-	Args: func(ctxAt uint64, p *Packet) (r1, r2 uint64) {
-		switch {
-		case ctxAt != 0:
-			return ctxAt, 0
-		case len(p.Bytes) == 0:
-			return 0, 0
-		}
-		return p.Start, uint64(len(p.Bytes))
-	},
+	Name:     "memory",
+	Types:    []string{TypeRaw, "UnspecifiedProgram"},
+	Packet:   true,
+	DataArgs: true,
 }
 
 // Any other type: R1 is the address of the caller's context, whatever that is;
@@ -24,11 +15,4 @@ var rawLayout = Layout{
 var plainLayout = Layout{
 	Name:    "context",
 	Default: 512,
-	Prepare: copyContext,
-	Args:    ctxArgs,
-}
-
-func copyContext(ctx, user []byte, _ *Packet) error {
-	copy(ctx, user)
-	return nil
 }

@@ -38,15 +38,17 @@ type Layout struct {
 	Size  int      // of the context; 0: as large as the caller's
 	// Default is the size where Size is 0 and the caller gives no context.
 	Default int
-	// Packet says that the program is given RunOptions.Data.
-	Packet bool
+	// Packet says that the program is given RunOptions.Data; EmptyPacket, that
+	// data of no bytes has an address, too.
+	Packet, EmptyPacket bool
 	// Prepare fills ctx, which is zeroed, from the caller's context (nil: none)
-	// and places the packet, whose bytes are in p already.
+	// and places the packet, whose bytes are in p already. nil: the caller's bytes are all.
 	Prepare func(ctx, user []byte, p *Packet) error
 	// Finish turns ctx into what the caller gets back. nil: ctx as it is.
 	Finish func(ctx []byte, p *Packet)
-	// Args gives R1 and R2. ctxAt is 0 where there is no context.
-	Args func(ctxAt uint64, p *Packet) (r1, r2 uint64)
+	// DataArgs says that R1 and R2 are the address and length of the data where
+	// there is no context. Otherwise R1 is the address of the context.
+	DataArgs bool
 }
 
 // Packet is a packet in guest memory, as addresses.
@@ -100,7 +102,22 @@ func (l *Layout) MetaSize(user []byte, data int) (int, error) {
 	return xdpMeta(user, data)
 }
 
-func ctxArgs(ctxAt uint64, _ *Packet) (r1, r2 uint64) { return ctxAt, 0 }
+// Args gives R1 and R2. ctxAt is 0 where there is no context.
+func (l *Layout) Args(ctxAt uint64, p *Packet) (r1, r2 uint64) {
+	if l.DataArgs && ctxAt == 0 && len(p.Bytes) != 0 {
+		return p.Start, uint64(len(p.Bytes))
+	}
+	return ctxAt, 0
+}
+
+// Fill makes the context, which is zeroed, of a run.
+func (l *Layout) Fill(ctx, user []byte, p *Packet) error {
+	if l.Prepare == nil {
+		copy(ctx, user)
+		return nil
+	}
+	return l.Prepare(ctx, user, p)
+}
 
 var le = binary.LittleEndian
 

@@ -33,13 +33,13 @@ var skbOurs = []struct {
 // packet sockets see it. A caller's fields that are not zero replace the ones
 // that come from the packet.
 var skbLayout = Layout{
-	Name:    "struct __sk_buff",
-	Types:   []string{"SchedCLS", "SchedACT", "SocketFilter", "CGroupSKB", "LWTIn", "LWTOut", "LWTXmit", "LWTSeg6Local", "SkSKB"},
-	Size:    skbSize,
-	Packet:  true,
-	Prepare: skbPrepare,
-	Finish:  skbFinish,
-	Args:    ctxArgs,
+	Name:        "struct __sk_buff",
+	Types:       []string{"SchedCLS", "SchedACT", "SocketFilter", "CGroupSKB", "LWTIn", "LWTOut", "LWTXmit", "LWTSeg6Local", "SkSKB"},
+	Size:        skbSize,
+	Packet:      true,
+	EmptyPacket: true,
+	Prepare:     skbPrepare,
+	Finish:      skbFinish,
 }
 
 func skbPrepare(ctx, user []byte, p *Packet) error {
@@ -50,7 +50,9 @@ func skbPrepare(ctx, user []byte, p *Packet) error {
 			}
 		}
 	}
-	copy(ctx, user)
+	if user != nil {
+		copy(ctx, user)
+	}
 	preset(ctx, skbPktType, packetType(p.Bytes))
 	preset(ctx, skbProtocol, uint32(bits.ReverseBytes16(protocol(p.Bytes))))
 	preset(ctx, skbIfindex, loopbackDevice)

@@ -16,13 +16,13 @@ const (
 )
 
 var xdpLayout = Layout{
-	Name:    "struct xdp_md",
-	Types:   []string{"XDP"},
-	Size:    xdpSize,
-	Packet:  true,
-	Prepare: xdpPrepare,
-	Finish:  xdpFinish,
-	Args:    ctxArgs,
+	Name:        "struct xdp_md",
+	Types:       []string{"XDP"},
+	Size:        xdpSize,
+	Packet:      true,
+	EmptyPacket: true,
+	Prepare:     xdpPrepare,
+	Finish:      xdpFinish,
 }
 
 // xdpMeta applies bpf_prog_test_run_xdp's rules for a caller's context: data is
@@ -43,7 +43,9 @@ func xdpMeta(user []byte, n int) (int, error) {
 }
 
 func xdpPrepare(ctx, user []byte, p *Packet) error {
-	copy(ctx, user)
+	if user != nil {
+		copy(ctx, user)
+	}
 	preset(ctx, xdpIngress, loopbackDevice)
 	le.PutUint32(ctx[xdpData:], uint32(p.Data()))
 	le.PutUint32(ctx[xdpDataEnd:], uint32(p.End()))
