@@ -27,13 +27,15 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	if opts.Flags != 0 || ctx != nil && ctx.Err() != nil {
 		return 0, p.refused(ctx, opts)
 	}
-	s, err := p.core.pool.get(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("program %s: %w", p.def.Name, err)
+	s := p.core.pool.ready()
+	if s == nil {
+		if s, err = p.core.pool.await(ctx); err != nil {
+			return 0, p.wrap(err)
+		}
 	}
 	defer p.core.pool.put(s)
 	if err := p.prepare(s, opts); err != nil {
-		return 0, fmt.Errorf("program %s: %w", p.def.Name, err)
+		return 0, p.wrap(err)
 	}
 	if ctx != nil {
 		s.run.Context = ctx
@@ -52,11 +54,13 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	}
 	if opts.DataOut != nil || opts.ContextOut != nil {
 		if err := p.finish(s, opts); err != nil {
-			return r0, fmt.Errorf("program %s: %w", p.def.Name, err)
+			return r0, p.wrap(err)
 		}
 	}
 	return r0, nil
 }
+
+func (p *Program) wrap(err error) error { return fmt.Errorf("program %s: %w", p.def.Name, err) }
 
 // refused says why nothing is run.
 func (p *Program) refused(ctx context.Context, opts *RunOptions) error {

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/helpers"
+	"github.com/rivetbpf/rivet/internal/idle"
 	"github.com/rivetbpf/rivet/internal/progctx"
 )
 
@@ -92,10 +92,8 @@ func (g geometry) slotMemory() uint64 {
 
 // pool hands out slots. They are made when they are first needed.
 //
-// One idle slot is parked in a word of its own, so that a goroutine that runs
-// programs alone takes and gives it back with one atomic operation each, and no
-// lock. While somebody waits for a slot, or the pool is closed, that word holds
-// attend instead, which sends everyone through the lock.
+// While somebody waits for a slot, and once the pool is closed, the spot for one
+// idle slot is barred.
 type pool struct {
 	arena    *arena.Arena
 	geometry geometry
@@ -103,8 +101,8 @@ type pool struct {
 	nested   func(*slot, int, int, *[5]uint64) (uint64, error)
 	close    func() // called once closed and no run is in flight
 
-	parked atomic.Uint32 // number of a slot, 0 or attend
-	slots  []*slot       // by number - 1; the first made are there
+	spot  idle.Spot
+	slots []*slot // by number - 1; the first made are there
 
 	mu       sync.Mutex
 	wake     sync.Cond
@@ -115,20 +113,18 @@ type pool struct {
 	released bool // close was called
 }
 
-// attend is pool.parked while gets and puts must look at what the lock guards.
-const attend = ^uint32(0)
-
 func defaultRuns() int { return max(16, 2*runtime.GOMAXPROCS(0)) }
 
-// get waits for a slot, at most until ctx ends; a nil ctx does not.
-func (p *pool) get(ctx context.Context) (*slot, error) {
-	if n := p.parked.Swap(0); n-1 < attend-1 {
-		return p.slots[n-1], nil
+// ready takes the slot that lies ready. Without one it returns nil, and a slot is
+// to be awaited.
+func (p *pool) ready() *slot {
+	if n := p.spot.Take(); n != 0 {
+		return p.slots[n-1]
 	}
-	return p.await(ctx)
+	return nil
 }
 
-// await is get where no slot is parked, or attend was in its place.
+// await waits for a slot, at most until ctx ends; a nil ctx does not.
 func (p *pool) await(ctx context.Context) (*slot, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,16 +136,16 @@ func (p *pool) await(ctx context.Context) (*slot, error) {
 			p.release()
 			return nil, errClosed
 		case waiting && ctx != nil && ctx.Err() != nil:
-			p.unmark()
+			p.open()
 			p.wake.Signal() // what woke this one may have been meant for another
 			return nil, fmt.Errorf("not run, as %d runs were in flight: %w (raise CollectionOptions.MaxRuns)", p.made, ended(ctx))
 		case len(p.free) > 0:
 			s := p.free[len(p.free)-1]
 			p.free = p.free[:len(p.free)-1]
-			p.unmark()
+			p.open()
 			return s, nil
 		case p.made < len(p.slots):
-			p.unmark()
+			p.open()
 			return p.make()
 		}
 		if !waiting && ctx != nil && ctx.Done() != nil {
@@ -162,18 +158,17 @@ func (p *pool) await(ctx context.Context) (*slot, error) {
 	}
 }
 
-// collect takes a parked slot into the list, and has the next one go there
-// too. The lock is held.
+// collect bars the spot. The lock is held.
 func (p *pool) collect() {
-	if n := p.parked.Swap(attend); n-1 < attend-1 {
+	if n := p.spot.Bar(); n != 0 {
 		p.free = append(p.free, p.slots[n-1])
 	}
 }
 
-// unmark lets slots be parked again unless somebody waits for one. The lock is held.
-func (p *pool) unmark() {
+// open opens the spot, unless somebody waits for a slot. The lock is held.
+func (p *pool) open() {
 	if p.waiting == 0 {
-		p.parked.CompareAndSwap(attend, 0)
+		p.spot.Open()
 	}
 }
 
@@ -198,12 +193,12 @@ func (p *pool) put(s *slot) {
 		p.arena.Free(s.borrowed, s.borrow)
 		s.borrowed = 0
 	}
-	if !p.parked.CompareAndSwap(0, s.number) {
+	if !p.spot.Leave(s.number) {
 		p.hand(s)
 	}
 }
 
-// hand is put where a slot is parked already, or attend is in its place.
+// hand is put where the spot is taken or barred.
 func (p *pool) hand(s *slot) {
 	p.mu.Lock()
 	p.free = append(p.free, s)

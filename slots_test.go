@@ -1,6 +1,7 @@
 package rivet
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"sync"
@@ -24,6 +25,13 @@ func testPool(t *testing.T, n int, closes *atomic.Int32) *pool {
 	return p
 }
 
+func get(p *pool) (*slot, error) {
+	if s := p.ready(); s != nil {
+		return s, nil
+	}
+	return p.await(context.Background())
+}
+
 // Every slot has one holder at a time, nobody waits for ever, and the engine is
 // let go of once, after the last put, however gets, puts and shut meet.
 func TestPoolShutWhileOthersGetAndPut(t *testing.T) {
@@ -39,7 +47,7 @@ func TestPoolShutWhileOthersGetAndPut(t *testing.T) {
 		for range 5 {
 			all.Go(func() {
 				for {
-					s, err := p.get(nil)
+					s, err := get(p)
 					if err != nil {
 						if !errors.Is(err, errClosed) {
 							t.Error(err)
@@ -74,13 +82,13 @@ func TestPoolWakesWhoWaits(t *testing.T) {
 	var closes atomic.Int32
 	p := testPool(t, 1, &closes)
 	for range 100 {
-		s, err := p.get(nil)
+		s, err := get(p)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := make(chan struct{})
 		go func() {
-			s, err := p.get(nil)
+			s, err := get(p)
 			if err != nil {
 				t.Error(err)
 			}
@@ -101,7 +109,7 @@ func TestPoolWakesWhoWaits(t *testing.T) {
 func TestPoolParks(t *testing.T) {
 	var closes atomic.Int32
 	p := testPool(t, 2, &closes)
-	s, err := p.get(nil)
+	s, err := get(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +117,7 @@ func TestPoolParks(t *testing.T) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for range 3 {
-		again, err := p.get(nil)
+		again, err := get(p)
 		if err != nil || again != s {
 			t.Fatalf("got %p, %v; want %p", again, err, s)
 		}
@@ -121,7 +129,7 @@ func TestPoolParks(t *testing.T) {
 func TestMemoryOfARunBeginsZeroed(t *testing.T) {
 	var closes atomic.Int32
 	p := testPool(t, 1, &closes)
-	s, err := p.get(nil)
+	s, err := get(p)
 	if err != nil {
 		t.Fatal(err)
 	}

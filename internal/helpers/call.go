@@ -74,22 +74,32 @@ func (r *Run) Reset() { r.depth = 0 }
 // Helper implements engine.Gate.
 func (r *Run) Helper(kind uint8, id int32, args *[5]uint64) (uint64, error) {
 	h := r.World.Table.Find(kind, id)
-	if h == nil {
-		return 0, fmt.Errorf("no %s", NameOf(r.World.Module, kind, id))
-	}
 	depth := r.depth
-	if depth == MaxNesting {
-		return 0, fmt.Errorf("%s: helpers and callbacks nest deeper than %d", h.Name, MaxNesting)
+	if h == nil || depth >= MaxNesting {
+		return 0, r.refused(h, kind, id)
 	}
 	c := &r.calls[depth]
-	c.Run, c.Helper, c.Args = r, h, *args
-	if err := c.bind(); err != nil {
-		return 0, err
+	if c.Helper != h {
+		c.Run, c.Helper, c.Map = r, h, nil
+	}
+	c.Args = *args
+	if len(h.Args) != 0 {
+		if err := c.bind(); err != nil {
+			return 0, err
+		}
 	}
 	r.depth = depth + 1
 	r0, err := h.Fn(c)
 	r.depth = depth // also right when a panic further in was recovered in h.Fn
 	return r0, err
+}
+
+// refused says why a helper is not called.
+func (r *Run) refused(h *Helper, kind uint8, id int32) error {
+	if h == nil {
+		return fmt.Errorf("no %s", NameOf(r.World.Module, kind, id))
+	}
+	return fmt.Errorf("%s: helpers and callbacks nest deeper than %d", h.Name, MaxNesting)
 }
 
 // Invoke calls function fn of the module, as a helper with a callback does.

@@ -60,7 +60,7 @@ type Helper struct {
 
 // Table is what one module calls: its helpers and kfuncs, found without searching.
 type Table struct {
-	low    []*Helper // by number
+	low    [dense]*Helper // by number
 	high   map[int32]*Helper
 	kfuncs []*Helper // by index into Module.Kfuncs
 }
@@ -71,7 +71,7 @@ const dense = 512
 // NewTable joins the built-in helpers and extra ones (which win over built-in
 // ones of the same number) and makes sure that a module finds all it calls.
 func NewTable(m *bpf.Module, extra []*Helper) (*Table, error) {
-	t := &Table{low: make([]*Helper, dense), high: map[int32]*Helper{}, kfuncs: make([]*Helper, len(m.Kfuncs))}
+	t := &Table{high: map[int32]*Helper{}, kfuncs: make([]*Helper, len(m.Kfuncs))}
 	for _, s := range subjects {
 		for _, h := range s {
 			t.add(h)
@@ -107,15 +107,17 @@ func (t *Table) add(h *Helper) {
 
 // Find returns the helper or kfunc that a call names, nil when there is none.
 func (t *Table) Find(kind uint8, id int32) *Helper {
-	switch {
-	case kind == bpf.CallKfunc:
-		if id >= 0 && int(id) < len(t.kfuncs) {
-			return t.kfuncs[id]
-		}
-	case kind != bpf.CallHelper || id < 0:
-	case id < dense:
+	if kind == bpf.CallHelper && uint32(id) < dense {
 		return t.low[id]
-	default:
+	}
+	return t.find(kind, id)
+}
+
+func (t *Table) find(kind uint8, id int32) *Helper {
+	switch {
+	case kind == bpf.CallKfunc && id >= 0 && int(id) < len(t.kfuncs):
+		return t.kfuncs[id]
+	case kind == bpf.CallHelper && id >= dense:
 		return t.high[id]
 	}
 	return nil

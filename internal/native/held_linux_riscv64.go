@@ -3,52 +3,72 @@ package native
 import (
 	"errors"
 	"sync"
+
+	"github.com/rivetbpf/rivet/internal/idle"
 )
 
 // held is the memory of an engine that Go does not manage: code and control
 // stacks. It knows no engine, so that it can be given back once the engine is
 // out of reach.
 type held struct {
-	mu      sync.Mutex
-	code    []byte // executable
-	idle    []*machine
-	running int
-	closed  bool
+	spot  idle.Spot // for the first machine; barred once closed
+	first *machine
+
+	mu     sync.Mutex
+	code   []byte // executable
+	idle   []*machine
+	made   int // machines; those that are not idle are in use
+	closed bool
 }
 
 var errClosed = errors.New("the engine is closed")
 
-// get takes a machine for a run.
-func (h *held) get() (*machine, error) {
+// ready takes a machine for a run if one lies ready. Otherwise it returns nil, and
+// find must find one.
+func (h *held) ready() *machine {
+	if h.spot.Take() != 0 {
+		return h.first
+	}
+	return nil
+}
+
+// find takes a machine for a run. An engine that is closed has them for runs
+// within runs only.
+func (h *held) find() (*machine, error) {
 	h.mu.Lock()
-	if h.closed && h.running == 0 {
-		h.mu.Unlock()
+	defer h.mu.Unlock()
+	if h.closed && h.release() {
 		return nil, errClosed
 	}
-	h.running++
 	if n := len(h.idle); n > 0 {
 		m := h.idle[n-1]
 		h.idle = h.idle[:n-1]
-		h.mu.Unlock()
 		return m, nil
 	}
-	h.mu.Unlock()
 	m, err := newMachine()
 	if err != nil {
-		h.put(nil)
+		return nil, err
 	}
-	return m, err
+	if h.made++; h.first == nil {
+		h.first, m.first = m, true
+	}
+	return m, nil
 }
 
-// put takes a machine back; nil when the run had none.
 func (h *held) put(m *machine) {
+	if !m.first || !h.spot.Leave(1) {
+		h.list(m)
+	}
+}
+
+// list takes m back where the spot is taken, barred or not for m.
+func (h *held) list(m *machine) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if m != nil {
-		h.idle = append(h.idle, m)
+	h.idle = append(h.idle, m)
+	if h.closed {
+		h.release()
 	}
-	h.running--
-	h.release()
 }
 
 func (h *held) close() {
@@ -58,17 +78,22 @@ func (h *held) close() {
 	h.release()
 }
 
-// release unmaps everything once nothing runs any more.
-func (h *held) release() {
-	if !h.closed || h.running > 0 {
-		return
+// release unmaps everything if nothing runs any more. The engine is closed and
+// the lock is held.
+func (h *held) release() (done bool) {
+	if h.spot.Bar() != 0 {
+		h.idle = append(h.idle, h.first)
+	}
+	if len(h.idle) < h.made {
+		return false
 	}
 	for _, m := range h.idle {
 		m.free()
 	}
-	h.idle = nil
+	h.idle, h.first, h.made = nil, nil, 0
 	if h.code != nil {
 		unmap(h.code)
 		h.code = nil
 	}
+	return true
 }

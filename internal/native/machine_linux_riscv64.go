@@ -65,9 +65,10 @@ const controlSize = 64 << 10
 // machine is the control memory of one run: the stack, and above it the state.
 // Pages that nobody may touch lie on both sides.
 type machine struct {
-	mem  []byte // guards included
-	st   *state
-	fuel engine.Fuel
+	mem   []byte // guards included
+	first bool   // see held
+	st    *state
+	fuel  engine.Fuel
 }
 
 func newMachine() (*machine, error) {

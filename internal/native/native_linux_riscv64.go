@@ -99,24 +99,43 @@ func (e *Engine) Close() error {
 // Run executes a function to its end. An error is an *engine.Fault. Result.Retired
 // is 0: nobody counts.
 func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
-	if req.Func < 0 || req.Func >= len(e.Module.Funcs) {
-		return engine.Result{}, fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.Module.Funcs))
+	if uint(req.Func) >= uint(len(e.Module.Funcs)) || req.Trace != nil {
+		return engine.Result{}, e.refused(req)
 	}
-	if req.Trace != nil {
-		return engine.Result{}, fmt.Errorf("tracing on the native engine: %w; use the hart or the interpreter", engine.ErrUnsupported)
+	m := e.held.ready()
+	if m == nil {
+		var err error
+		if m, err = e.held.find(); err != nil {
+			return engine.Result{}, err
+		}
 	}
-	m, err := e.held.get()
-	if err != nil {
-		return engine.Result{}, err
-	}
-	e.begin(m, req)
+	x := &m.st.x
+	x[rv.A0], x[rv.A1], x[rv.A2], x[rv.A3], x[rv.A4] = req.Args[0], req.Args[1], req.Args[2], req.Args[3], req.Args[4]
+	x[rv.RA] = e.ret
+	x[rv.SP] = m.stackTop()
+	x[riscv64.RegStack] = req.StackTop
+	x[riscv64.RegArenaBase] = e.Arena.Base()
+	x[riscv64.RegArenaSize] = e.Arena.Size()
+	x[riscv64.RegFuel] = uint64(m.fuel.Start(req))
+	x[riscv64.RegCount] = bpf.MaxTailCalls
+	x[riscv64.RegCountA6] = bpf.MaxTailCalls
+	m.st.pc = e.Entry(req.Func)
 	goOn(m.st)
-	if m.st.reason == leftReturn {
-		r := m.result(m.st.x[rv.A5])
-		e.leave(m)
-		return r, nil
+	if m.st.reason != leftReturn {
+		return e.serve(m, req)
 	}
-	return e.serve(m, req)
+	res := m.result(x[rv.A5])
+	e.held.put(m)
+	runtime.KeepAlive(e) // and with it code, slots and guest memory, for as long as code runs
+	return res, nil
+}
+
+// refused says why a request is not run.
+func (e *Engine) refused(req *engine.Request) error {
+	if req.Trace != nil {
+		return fmt.Errorf("tracing on the native engine: %w; use the hart or the interpreter", engine.ErrUnsupported)
+	}
+	return fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.Module.Funcs))
 }
 
 // serve goes on with a run that left its code for something else than its return.
@@ -147,26 +166,10 @@ func (e *Engine) serve(m *machine, req *engine.Request) (engine.Result, error) {
 	}
 }
 
-// leave ends the use of a machine. That it is e's method keeps e, and with it
-// code, slots and guest memory, in existence for as long as code runs.
+// leave ends the use of a machine, and keeps e until then.
 func (e *Engine) leave(m *machine) {
 	e.held.put(m)
 	runtime.KeepAlive(e)
-}
-
-// begin sets up the registers that a run begins with.
-func (e *Engine) begin(m *machine, req *engine.Request) {
-	x := &m.st.x
-	copy(x[rv.A0:], req.Args[:])
-	x[rv.RA] = e.ret
-	x[rv.SP] = m.stackTop()
-	x[riscv64.RegStack] = req.StackTop
-	x[riscv64.RegArenaBase] = e.Arena.Base()
-	x[riscv64.RegArenaSize] = e.Arena.Size()
-	x[riscv64.RegFuel] = uint64(m.fuel.Start(req))
-	x[riscv64.RegCount] = bpf.MaxTailCalls
-	x[riscv64.RegCountA6] = bpf.MaxTailCalls
-	m.st.pc = e.Entry(req.Func)
 }
 
 // fault handles a check that failed. It returns nil where only a slice of fuel

@@ -287,7 +287,7 @@ func TestPoison(t *testing.T) {
 	if got := r.run(t, 20); got != 41 {
 		t.Errorf("%d, want 41", got)
 	}
-	x := &r.held.idle[0].st.x
+	x := &r.held.first.st.x
 	for _, n := range []rv.Reg{rv.RA, rv.T0, rv.T1, rv.T2, rv.A1, rv.A2, rv.A3, rv.A4, rv.A6, rv.A7, rv.T3, rv.T4, rv.T5} {
 		if x[n] != poison {
 			t.Errorf("%v is %#x behind a helper", n, x[n])
