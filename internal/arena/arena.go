@@ -120,3 +120,12 @@ func (a *Arena) Free(addr, n uint64) {
 }
 
 func round(n uint64) uint64 { return (max(n, 1) + 7) &^ 7 }
+
+// Reset gives all memory back and clears it, as if the arena were new.
+func (a *Arena) Reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.mem)
+	clear(a.free)
+	a.next = 64
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/bpfasm"
 	"github.com/rivetbpf/rivet/internal/engine"
@@ -112,7 +111,7 @@ func (g *Guest) Run(mem []byte, kind engines.Kind, cfg engines.Config) (r0 uint6
 	if err := maps.Check(g.mod.Maps); err != nil {
 		return 0, err
 	}
-	ar, err := arena.New(1<<16 + uint64(len(mem)) + maps.Memory(g.mod.Maps))
+	ar, err := kind.NewArena(1<<16 + uint64(len(mem)) + maps.Memory(g.mod.Maps))
 	if err != nil {
 		return 0, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/hartrun"
 	"github.com/rivetbpf/rivet/internal/interp"
+	"github.com/rivetbpf/rivet/internal/native"
 )
 
 // Engine is a module made ready to run. Run is safe for concurrent use.
@@ -29,9 +30,11 @@ type Config struct {
 
 // Kind is an engine as a name stands for it.
 type Kind struct {
-	Name    string
-	Marches []string // targets worth testing; none for engines that generate no code
-	New     func(*bpf.Module, *arena.Arena, *engine.Tables, Config) (Engine, error)
+	Name     string
+	Marches  []string // targets worth testing; none for engines that generate no code
+	mapped   bool     // guest addresses are the process's own
+	Untraced bool     // Request.Trace is refused
+	New      func(*bpf.Module, *arena.Arena, *engine.Tables, Config) (Engine, error)
 }
 
 // kinds holds every engine: one entry is all that a new one needs here.
@@ -42,6 +45,23 @@ var kinds = []Kind{
 	{Name: "hart", Marches: []string{"rv64gc", "rv64gc_zba_zbb_zbs_zicond_zacas"}, New: func(m *bpf.Module, ar *arena.Arena, t *engine.Tables, c Config) (Engine, error) {
 		return hartrun.New(m, ar, t, hartrun.Options{Scheme: c.Scheme, March: c.March, Verify: c.Verify})
 	}},
+}
+
+// NewArena makes guest memory that every engine of this host can use.
+func NewArena(size uint64) (*arena.Arena, error) {
+	if native.Supported() == nil {
+		return arena.Map(size)
+	}
+	return arena.New(size)
+}
+
+// NewArena makes guest memory that the engine can use. For all but native code
+// it lies at arena.Base.
+func (k Kind) NewArena(size uint64) (*arena.Arena, error) {
+	if k.mapped {
+		return arena.Map(size)
+	}
+	return arena.New(size)
 }
 
 // All returns every engine.

@@ -53,6 +53,10 @@ const (
 	redZone   = 64
 )
 
+// atBase are the cases that name addresses of an arena at arena.Base. Native
+// code has its arena where the process has room.
+var atBase = map[string]bool{"fault/first byte of the arena": true, "fault/last byte of the arena": true}
+
 // Check runs a case on a variant and returns what went wrong. Unless trace is
 // nil, it gets the events of the runs.
 func (c *Case) Check(v Variant, trace func(*engine.Event)) error {
@@ -64,9 +68,12 @@ func (c *Case) Check(v Variant, trace func(*engine.Event)) error {
 	if err != nil {
 		return err
 	}
-	ar, err := arena.New(1 << 16)
+	ar, err := v.Kind.NewArena(1 << 16)
 	if err != nil {
 		return err
+	}
+	if ar.Base() != arena.Base && atBase[c.Name] {
+		return nil
 	}
 	tables := engine.NewTables(mod.Maps)
 	for _, m := range mod.Maps {

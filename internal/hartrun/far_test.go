@@ -99,7 +99,7 @@ func TestLargestProgram(t *testing.T) {
 		return bpf.Insn{Op: op, Dst: dst, Src: src, Off: off}
 	}
 	insns := []bpf.Insn{
-		reg(bpf.OpMovX, bpf.R6, bpf.R1, 0), reg(bpf.OpMovX, bpf.R0, bpf.R1, 0),
+		reg(bpf.OpMovX, bpf.R6, bpf.R1, 0), {Op: bpf.OpMovK, Dst: bpf.R0, Imm: 0x1000_1234},
 		{Op: bpf.OpMovK, Dst: bpf.R7}, {Op: bpf.OpMovK, Dst: bpf.R2, Imm: 3},
 	}
 	top := len(insns)

@@ -325,6 +325,9 @@ func TestFlowOfDesign(t *testing.T) {
 		exit`
 	want := map[engine.Scheme][]int{engine.Shared: {33, 32, 32, 31, 31, 31, 31}, engine.Propagated: {33, 32, 32, 31, 32, 32, 32}}
 	eachEngine(t, func(t *testing.T, k engines.Kind, c engines.Config) {
+		if k.Untraced {
+			return
+		}
 		r := newRig(t, text, k, c)
 		var counts []int
 		req := r.request()

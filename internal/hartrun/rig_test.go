@@ -66,7 +66,7 @@ func rigFor(t testing.TB, mod *bpf.Module, kind engines.Kind, c engines.Config) 
 	t.Helper()
 	r := &rig{t: t, mod: mod, tables: engine.NewTables(mod.Maps), gate: quiet}
 	var err error
-	if r.arena, err = arena.New(arenaSize); err != nil {
+	if r.arena, err = kind.NewArena(arenaSize); err != nil {
 		t.Fatal(err)
 	}
 	r.memAt, r.mem = r.alloc(memSize)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/engines"
@@ -17,8 +18,9 @@ import (
 
 // Engine makes engines of one kind and setting.
 type Engine struct {
-	Name string
-	New  func(w *World, scheme engine.Scheme) (engines.Engine, error)
+	Name     string
+	Untraced bool // it cannot be traced
+	New      func(w *World, scheme engine.Scheme) (engines.Engine, error)
 }
 
 // Engines are all engines in every setting that matters; the first is the reference.
@@ -32,13 +34,13 @@ func list() []Engine {
 			marches = []string{""}
 		}
 		for _, march := range marches {
-			l = append(l, Engine{strings.TrimSpace(k.Name + " " + march), func(w *World, s engine.Scheme) (engines.Engine, error) {
+			l = append(l, Engine{strings.TrimSpace(k.Name + " " + march), k.Untraced, func(w *World, s engine.Scheme) (engines.Engine, error) {
 				return k.New(w.Module, w.Arena, w.Tables, engines.Config{Scheme: s, March: march, Verify: true})
 			}})
 		}
 	}
 	// Told how many arguments helpers take, the compiler keeps fewer registers alive.
-	return append(l, Engine{"hart with helpers' arguments", func(w *World, s engine.Scheme) (engines.Engine, error) {
+	return append(l, Engine{"hart with helpers' arguments", false, func(w *World, s engine.Scheme) (engines.Engine, error) {
 		return hartrun.New(w.Module, w.Arena, w.Tables, hartrun.Options{Scheme: s, HelperArgs: progen.HelperArgs})
 	}})
 }
@@ -55,9 +57,9 @@ type Outcome struct {
 	memory  [2][]byte // of the arena: below the data stack, and above it
 }
 
-// Run runs program 0 of p on one engine.
-func Run(p *progen.Program, mod *bpf.Module, e *Engine, scheme engine.Scheme, traced bool) (*Outcome, error) {
-	w, err := NewWorld(p, mod)
+// Run runs program 0 of p on one engine, in an arena whose contents are lost.
+func Run(p *progen.Program, mod *bpf.Module, ar *arena.Arena, e *Engine, scheme engine.Scheme, traced bool) (*Outcome, error) {
+	w, err := NewWorld(p, mod, ar)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +86,7 @@ func Run(p *progen.Program, mod *bpf.Module, e *Engine, scheme engine.Scheme, tr
 	}
 	out.retired, out.Calls = res.Retired, w.calls
 	from := w.stack - w.Arena.Base()
-	out.memory = [2][]byte{w.Arena.Mem()[:from], w.Arena.Mem()[from+progen.StackSize:]}
+	out.memory = [2][]byte{bytes.Clone(w.Arena.Mem()[:from]), bytes.Clone(w.Arena.Mem()[from+progen.StackSize:])}
 	return out, nil
 }
 
@@ -104,13 +106,17 @@ func Compare(p *progen.Program, traced bool) error {
 	if err != nil {
 		return err
 	}
+	ar, err := NewArena()
+	if err != nil {
+		return err
+	}
 	for _, scheme := range []engine.Scheme{engine.Shared, engine.Propagated} {
-		want, err := Run(p, mod, &Engines[0], scheme, traced)
+		want, err := Run(p, mod, ar, &Engines[0], scheme, traced)
 		if err != nil {
 			return err
 		}
 		for i := range Engines[1:] {
-			if err := compareOne(p, mod, &Engines[1+i], want, scheme, traced); err != nil {
+			if err := compareOne(p, mod, ar, &Engines[1+i], want, scheme, traced); err != nil {
 				return err
 			}
 		}
@@ -120,15 +126,20 @@ func Compare(p *progen.Program, traced bool) error {
 
 // compareOne compares one engine with what the reference did. An engine that
 // panics is a mismatch, so that the program can be shrunk.
-func compareOne(p *progen.Program, mod *bpf.Module, e *Engine, want *Outcome, scheme engine.Scheme, traced bool) (err error) {
+func compareOne(p *progen.Program, mod *bpf.Module, ar *arena.Arena, e *Engine, want *Outcome, scheme engine.Scheme, traced bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &Mismatch{e.Name, scheme, fmt.Sprintf("panic: %v\n%s", r, debug.Stack())}
 		}
 	}()
-	got, err := Run(p, mod, e, scheme, traced)
+	got, err := Run(p, mod, ar, e, scheme, traced && !e.Untraced)
 	if err != nil {
 		return &Mismatch{e.Name, scheme, err.Error()}
+	}
+	if e.Untraced {
+		w := *want
+		w.Events = nil
+		want = &w
 	}
 	if s := diff(want, got); s != "" {
 		return &Mismatch{e.Name, scheme, s}

@@ -133,7 +133,7 @@ func (c *tally) sum() (n int) {
 }
 
 // poisoned is the reference with other values in what calls destroy.
-var poisoned = Engine{"interp with poison", func(w *World, s engine.Scheme) (engines.Engine, error) {
+var poisoned = Engine{"interp with poison", false, func(w *World, s engine.Scheme) (engines.Engine, error) {
 	e, err := interp.New(w.Module, w.Arena, w.Tables, s)
 	if err == nil {
 		e.Poison = true
@@ -150,7 +150,11 @@ func (c *tally) run(t *testing.T, seed uint64, cfg progen.Config) {
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
-	out, err := Run(p, mod, &Engines[0], engine.Shared, true)
+	ar, err := NewArena()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := Run(p, mod, ar, &Engines[0], engine.Shared, true)
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
@@ -165,7 +169,7 @@ func (c *tally) run(t *testing.T, seed uint64, cfg progen.Config) {
 	default:
 		c.faults[f.Kind]++
 	}
-	if err := compareOne(p, mod, &poisoned, out, engine.Shared, true); err != nil {
+	if err := compareOne(p, mod, ar, &poisoned, out, engine.Shared, true); err != nil {
 		t.Fatalf("seed %d relies on registers that a call destroys: %v\n%s", seed, err, p.Text())
 	}
 }

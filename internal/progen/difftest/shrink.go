@@ -50,11 +50,15 @@ func comparePair(p *progen.Program, name string, scheme engine.Scheme) error {
 	if err != nil {
 		return err
 	}
-	want, err := Run(p, mod, &Engines[0], scheme, true)
+	ar, err := NewArena()
 	if err != nil {
 		return err
 	}
-	return compareOne(p, mod, &Engines[i], want, scheme, true)
+	want, err := Run(p, mod, ar, &Engines[0], scheme, true)
+	if err != nil {
+		return err
+	}
+	return compareOne(p, mod, ar, &Engines[i], want, scheme, true)
 }
 
 type shrinker struct {

@@ -9,11 +9,12 @@ import (
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/engines"
 	"github.com/rivetbpf/rivet/internal/progen"
 )
 
 // World is what one run of a program happens in: memory, maps, helpers.
-// Worlds of the same program are equal, addresses included.
+// Worlds of the same program in the same arena are equal, addresses included.
 type World struct {
 	Module *bpf.Module
 	Arena  *arena.Arena
@@ -26,13 +27,15 @@ type World struct {
 	calls  []uint64 // log of helper calls: a hash of each
 }
 
-// NewWorld sets the memory of p up. It writes the addresses of global data into
-// mod, which p.Module made; they are the same every time.
-func NewWorld(p *progen.Program, mod *bpf.Module) (*World, error) {
-	a, err := arena.New(progen.ArenaSize)
-	if err != nil {
-		return nil, err
-	}
+// NewArena makes memory for worlds.
+func NewArena() (*arena.Arena, error) { return engines.NewArena(progen.ArenaSize) }
+
+// NewWorld sets the memory of p up in an arena, whose contents are lost. It writes
+// the addresses of global data into mod, which p.Module made; in one arena they
+// are the same every time.
+func NewWorld(p *progen.Program, mod *bpf.Module, a *arena.Arena) (*World, error) {
+	a.Reset()
+	var err error
 	w := &World{Module: mod, Arena: a, Tables: engine.NewTables(mod.Maps), prog: p, values: make([]uint64, len(mod.Maps))}
 	if w.stack, err = a.Alloc(progen.StackSize); err != nil {
 		return nil, err
