@@ -219,7 +219,7 @@ func TestDeadline(t *testing.T) {
 	everywhere(t, func(t *testing.T, opts rivet.CollectionOptions) {
 		c := loadLimits(t, opts, nap)
 		why := errors.New("time is up")
-		ctx, cancel := context.WithTimeoutCause(context.Background(), 3*time.Millisecond, why)
+		ctx, cancel := context.WithTimeoutCause(context.Background(), 100*time.Millisecond, why)
 		defer cancel()
 		res, err := c.Programs["looper"].RunDetailedContext(ctx, &rivet.RunOptions{Data: []byte{1, 2}})
 		var f *rivet.Fault
