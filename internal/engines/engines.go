@@ -32,7 +32,7 @@ type Config struct {
 type Kind struct {
 	Name     string
 	Marches  []string // targets worth testing; none for engines that generate no code
-	mapped   bool     // guest addresses are the process's own
+	Mapped   bool     // guest addresses are the process's own
 	Untraced bool     // Request.Trace is refused
 	New      func(*bpf.Module, *arena.Arena, *engine.Tables, Config) (Engine, error)
 }
@@ -58,7 +58,7 @@ func NewArena(size uint64) (*arena.Arena, error) {
 // NewArena makes guest memory that the engine can use. For all but native code
 // it lies at arena.Base.
 func (k Kind) NewArena(size uint64) (*arena.Arena, error) {
-	if k.mapped {
+	if k.Mapped {
 		return arena.Map(size)
 	}
 	return arena.New(size)
