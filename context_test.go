@@ -46,7 +46,7 @@ func loadLimits(t testing.TB, opts rivet.CollectionOptions, wait func(c *rivet.H
 // patience is how long a program may go on after the end of its context. It is
 // processor time, which other processes of the machine do not lengthen.
 func patience() time.Duration {
-	if testenv.Emulator() != "" {
+	if testenv.Emulator() != "" || testenv.Race {
 		return 100 * time.Millisecond
 	}
 	return 10 * time.Millisecond
