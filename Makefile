@@ -3,6 +3,7 @@
 #               test-riscv64, test-arm64
 # make lint     gofmt and go vet
 # make cross    everything compiles, tests too, on every kind of host; one that cannot be a host is refused
+# make test-kernel  everything that a program may call, in the kernel and in rivet (root; any Linux with BPF)
 # make bench    the Go benchmarks, and the programs of bench/ beside Linux's and clang's native code
 # make bench-riscv64  times native code beside the interpreter and clang's code, under qemu-user
 # make soak     everything at once on native code, for SOAK (5m): runs, faults, Close, garbage collection, profiles
@@ -27,7 +28,7 @@ ARM64_PKGS = . ./internal/arena ./internal/enginetest ./internal/hart ./internal
 # Random programs of an emulated suite (the host's runs 20,000).
 EMULATED_PROGRAMS ?= 2000
 
-.PHONY: all build test test-host test-riscv64 test-arm64 race lint soak cross bench bench-riscv64 objects docs measure tools clean
+.PHONY: all build test test-host test-riscv64 test-arm64 test-kernel race lint soak cross bench bench-riscv64 objects docs measure tools clean
 
 all: build
 
@@ -59,6 +60,10 @@ test-arm64: tools
 # go test for an architecture under its emulator.
 emulated = GOARCH=$(1) CGO_ENABLED=0 RIVET_EMULATOR=$(2) RIVET_PROGRAMS=$(EMULATED_PROGRAMS) \
 	$(GO) test -exec $(2) -vet=off -timeout 18m $(TESTFLAGS)
+
+# In CI a kernel that cannot run this is a failure; elsewhere the test says why it is skipped.
+test-kernel:
+	$(GO) test -count 1 -v -run 'TestWorld|TestKernel' $(TESTFLAGS) ./internal/kerneltest | grep -v '^    *--- PASS\|^=== '
 
 # How long make soak goes on; within make test it is 20 seconds.
 SOAK ?= 5m

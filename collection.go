@@ -17,6 +17,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/load"
 	rmaps "github.com/rivetbpf/rivet/internal/maps"
 	"github.com/rivetbpf/rivet/internal/progctx"
+	"github.com/rivetbpf/rivet/internal/rcu"
 )
 
 // Collection is the programs and maps of one object, ready to run. They share
@@ -126,11 +127,12 @@ func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*cor
 	if err := errors.Join(rmaps.Check(m.Maps), terr); err != nil {
 		return nil, err
 	}
-	if err := c.layOut(); err != nil {
+	if err := c.layOut(table); err != nil {
 		return nil, err
 	}
 	c.tables = engine.NewTables(m.Maps)
-	set, err := rmaps.New(&rmaps.Env{Arena: c.arena, Tables: c.tables}, m.Maps)
+	env := &rmaps.Env{Arena: c.arena, Tables: c.tables, CPUs: c.opts.CPUs, RCU: new(rcu.Domain)}
+	set, err := rmaps.New(env, m.Maps)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +150,8 @@ func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*cor
 	if c.backend, err = backends[eng](&parts{module: m, arena: c.arena, tables: c.tables, table: table, opts: &c.opts}); err != nil {
 		return nil, err
 	}
-	c.startPool(helpers.NewWorld(m, c.arena, set, table, opts.TracePrintk))
+	world := helpers.NewWorld(m, env, set, table, opts.TracePrintk)
+	c.startPool(world)
 	for i, p := range m.Programs {
 		layout := progctx.For(p.Type)
 		size, err := layout.ContextSize(0)
@@ -161,9 +164,9 @@ func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*cor
 }
 
 // layOut makes an arena for the maps and for as many runs as are allowed and fit.
-func (c *core) layOut() error {
+func (c *core) layOut(table *helpers.Table) error {
 	nests := 1
-	if len(c.opts.Helpers) > 0 {
+	if len(c.opts.Helpers) > 0 || table.CallsBack(c.module) {
 		nests = helpers.MaxNesting // a user's helper may call back into the guest
 	}
 	c.geometry = measure(c.module, nests)
@@ -177,14 +180,19 @@ func (c *core) layOut() error {
 	if c.opts.PacketMemory == 0 {
 		c.opts.PacketMemory = 1 << 20
 	}
-	fixed := rmaps.Memory(c.module.Maps) + 128
+	if c.opts.CPUs <= 0 {
+		c.opts.CPUs = possibleCPUs()
+	}
+	need := rmaps.Memory(c.module.Maps, c.opts.CPUs)
+	fixed := need.Fixed + 128
 	slot := c.geometry.slotMemory()
-	if fixed+slot > limit {
-		return fmt.Errorf("guest memory: maps take %d bytes and a run %d, the limit is %d", fixed, slot, limit)
+	if need.Fixed > limit || fixed+slot > limit {
+		return fmt.Errorf("guest memory: maps take %d bytes and a run %d, the limit is %d", need.Fixed, slot, limit)
 	}
 	c.opts.MaxRuns = int(min(uint64(c.opts.MaxRuns), (limit-fixed)/slot))
 	total := fixed + uint64(c.opts.MaxRuns)*slot
 	total += min(c.opts.PacketMemory, (limit-total)&^63)
+	total += min(need.More, (limit-total)&^63)
 	var err error
 	c.arena, err = newArena(c.engine, total)
 	return err
@@ -227,7 +235,10 @@ func (c *core) startPool(w *helpers.World) {
 	if c.opts.Random != nil {
 		w.Random = c.opts.Random
 	}
-	c.pool = &pool{arena: c.arena, geometry: c.geometry, world: w, nested: c.runNested, slots: make([]*slot, c.opts.MaxRuns), close: c.free}
+	if c.opts.Host != nil {
+		w.Host = c.opts.Host
+	}
+	c.pool = &pool{arena: c.arena, geometry: c.geometry, world: w, frees: rmaps.Frees(w.Maps), nested: c.runNested, slots: make([]*slot, c.opts.MaxRuns), close: c.free}
 	c.pool.wake.L = &c.pool.mu
 }
 

@@ -70,7 +70,7 @@ func wrapError(op string, err error) error {
 	case rmaps.EINVAL:
 		return &mapError{op, e.Error(), []error{syscall.EINVAL}}
 	case rmaps.EOPNOTSUPP:
-		return &mapError{op, e.Error(), []error{ErrNotSupported}}
+		return &mapError{op, e.Error(), []error{ErrNotSupported, ebpf.ErrNotSupported}}
 	}
 	return fmt.Errorf("%s: %w", op, err)
 }
@@ -101,10 +101,10 @@ func (m *Map) Lookup(key, valueOut any) error {
 	if out, ok := valueOut.(**Program); ok {
 		return m.lookupProgram(k, out)
 	}
-	if b, ok := valueOut.([]byte); ok && len(b) == int(m.ValueSize()) {
+	if b, ok := valueOut.([]byte); ok && len(b) == m.inst.UserSize() {
 		return m.read(k, b)
 	}
-	value := make([]byte, m.ValueSize())
+	value := make([]byte, m.inst.UserSize())
 	if err := m.read(k, value); err != nil {
 		return err
 	}
@@ -156,9 +156,41 @@ func (m *Map) lookupProgram(key []byte, out **Program) error {
 	return nil
 }
 
+// LookupAndDelete retrieves and deletes the value at key, in one step as far as
+// others can see. A queue or stack has no key: pass nil.
+//
+// Returns [ebpf.ErrKeyNotExist] if the key has no value, [ErrNotSupported] for kinds that keep all their values.
+func (m *Map) LookupAndDelete(key, valueOut any) error {
+	var k []byte
+	var err error
+	if key != nil || m.KeySize() != 0 {
+		if k, err = m.key(key); err != nil {
+			return fmt.Errorf("lookup and delete: %w", err)
+		}
+	}
+	t, ok := m.inst.Map.(rmaps.Taker)
+	if !ok {
+		return wrapError("lookup and delete", rmaps.EOPNOTSUPP)
+	}
+	value := make([]byte, m.inst.UserSize())
+	if err = m.readable(); err == nil {
+		err = m.writable()
+	}
+	if err == nil {
+		err = t.Take(k, value, 0)
+	}
+	if err != nil {
+		return wrapError("lookup and delete", err)
+	}
+	if err := unmarshal(valueOut, value); err != nil {
+		return fmt.Errorf("lookup and delete: %w", err)
+	}
+	return nil
+}
+
 // LookupBytes returns a copy of the value at key, nil if the key has no value.
 func (m *Map) LookupBytes(key any) ([]byte, error) {
-	value := make([]byte, m.ValueSize())
+	value := make([]byte, m.inst.UserSize())
 	err := m.Lookup(key, value)
 	if errors.Is(err, ebpf.ErrKeyNotExist) {
 		return nil, nil
@@ -204,11 +236,11 @@ func (m *Map) put(key, value any, flags uint64) error {
 	if _, ok := value.(*Program); ok {
 		return fmt.Errorf("can't store program in %s", m.Type())
 	}
-	v, err := marshal(value, int(m.ValueSize()))
+	v, err := marshal(value, m.inst.UserSize())
 	if err != nil {
 		return fmt.Errorf("can't marshal value: %w", err)
 	}
-	return m.inst.Update(k, v, flags)
+	return m.inst.Write(k, v, flags)
 }
 
 func (m *Map) putProgram(a *rmaps.ProgArray, index uint32, value any, flags uint64) error {

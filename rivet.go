@@ -28,6 +28,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/helpers"
 )
 
 // Engine says what executes programs.
@@ -147,6 +148,12 @@ type CollectionOptions struct {
 	// run that a helper starts counts too, while the one that called the helper waits.
 	// 0: 16, or twice the number of processors if that is more.
 	MaxRuns int
+	// CPUs is how many processors per-CPU maps have values for, and
+	// [RunOptions.CPU] may name. 0: as many as the host can have, as the kernel counts them.
+	CPUs int
+	// Host is the machine around the programs: what helpers ask about processes,
+	// memory, routes and sockets. nil: [DefaultHost].
+	Host Host
 	// Clock, if set, is what bpf_ktime_get_ns reads, in nanoseconds.
 	Clock func() uint64
 	// Random, if set, is what bpf_get_prandom_u32 reads.
@@ -160,5 +167,5 @@ func (o *CollectionOptions) haveKfunc(name string) bool {
 			return true
 		}
 	}
-	return false
+	return helpers.HasKfunc(name)
 }

@@ -34,6 +34,9 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 		}
 	}
 	defer p.core.pool.put(s)
+	if s.reader != nil {
+		s.reader.Enter(s.run.World.RCU)
+	}
 	if err := p.prepare(s, opts); err != nil {
 		return 0, p.wrap(err)
 	}
@@ -122,7 +125,10 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 		}
 	}
 	s.run.Reset()
-	s.run.CPU = opts.CPU
+	if opts.CPU >= uint32(p.core.opts.CPUs) {
+		return fmt.Errorf("CPU is %d, there are %d (CollectionOptions.CPUs)", opts.CPU, p.core.opts.CPUs)
+	}
+	s.run.CPU, s.run.Layout = opts.CPU, p.layout
 	req := &s.requests[0] // what is the same in all runs of a slot is there
 	req.Func, req.Fuel, req.Work, req.Stop, req.Trace = p.def.Func, p.core.fuel, p.core.work, nil, nil
 	req.Args[0], req.Args[1] = p.layout.Args(s.run.CtxAt, &s.pkt)

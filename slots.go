@@ -13,6 +13,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/helpers"
 	"github.com/rivetbpf/rivet/internal/idle"
 	"github.com/rivetbpf/rivet/internal/progctx"
+	"github.com/rivetbpf/rivet/internal/rcu"
 )
 
 // errClosed is what a run of a closed collection gives.
@@ -27,6 +28,7 @@ const packetRoom = 4096
 type slot struct {
 	number   uint32 // from 1
 	run      helpers.Run
+	reader   *rcu.Reader // nil where maps free nothing
 	requests [helpers.MaxNesting + 1]engine.Request
 
 	stack    []byte // the whole data stack
@@ -98,6 +100,7 @@ type pool struct {
 	arena    *arena.Arena
 	geometry geometry
 	world    *helpers.World
+	frees    bool // some map frees values, so that runs are readers
 	nested   func(*slot, int, int, *[5]uint64) (uint64, error)
 	close    func() // called once closed and no run is in flight
 
@@ -188,6 +191,9 @@ func (p *pool) wakeAll() {
 }
 
 func (p *pool) put(s *slot) {
+	if s.reader != nil {
+		s.reader.Exit()
+	}
 	s.run.Context = nil // it may hold much
 	if s.borrowed != 0 {
 		p.arena.Free(s.borrowed, s.borrow)
@@ -231,7 +237,10 @@ func (p *pool) make() (*slot, error) {
 	if s.packet, s.packetAt, err = p.region(packetRoom); err != nil {
 		return nil, err
 	}
-	s.run.World = p.world
+	s.run.World, s.run.Packet = p.world, &s.pkt
+	if p.frees {
+		s.reader = p.world.RCU.NewReader()
+	}
 	s.run.Nested = func(depth, fn int, args *[5]uint64) (uint64, error) { return p.nested(s, depth, fn, args) }
 	s.requests[0].StackTop, s.requests[0].Gate = s.stackTop, &s.run
 	p.slots[p.made] = s

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"unsafe"
 )
 
 // Base is the guest address of an arena's first byte on engines that bring
@@ -35,7 +34,8 @@ type Arena struct {
 	free map[uint64][]uint64 // offsets given back, by size
 }
 
-// New makes an arena of size bytes.
+// New makes an arena of size bytes. Memory that nobody touches costs nothing on most hosts.
+// As with [Map], a slice of it does not keep it: whoever uses one must keep the arena until then.
 func New(size uint64) (*Arena, error) {
 	if err := checkHost(binary.NativeEndian); err != nil {
 		return nil, err
@@ -44,9 +44,15 @@ func New(size uint64) (*Arena, error) {
 	if size == 0 || size > MaxSize {
 		return nil, sizeError(size)
 	}
-	words := make([]uint64, (size+Slack)/8) // 8-byte alignment for atomics
-	mem := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), size+Slack)
-	return newArena(Base, mem), nil
+	mem, own, err := newMem(size + Slack)
+	if err != nil {
+		return nil, err
+	}
+	a := newArena(Base, mem)
+	if own != nil {
+		own(a)
+	}
+	return a, nil
 }
 
 func newArena(base uint64, mem []byte) *Arena {

@@ -15,6 +15,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/engines"
 	"github.com/rivetbpf/rivet/internal/load"
 	"github.com/rivetbpf/rivet/internal/maps"
+	"github.com/rivetbpf/rivet/internal/rcu"
 )
 
 // minFrame is the least a frame takes, as in the suite's reference plugin.
@@ -111,7 +112,7 @@ func (g *Guest) Run(mem []byte, kind engines.Kind, cfg engines.Config) (r0 uint6
 	if err := maps.Check(g.mod.Maps); err != nil {
 		return 0, err
 	}
-	ar, err := kind.NewArena(1<<16 + uint64(len(mem)) + maps.Memory(g.mod.Maps))
+	ar, err := kind.NewArena(1<<16 + uint64(len(mem)) + maps.Memory(g.mod.Maps, 1).Fixed)
 	if err != nil {
 		return 0, err
 	}
@@ -126,7 +127,7 @@ func (g *Guest) Run(mem []byte, kind engines.Kind, cfg engines.Config) (r0 uint6
 		return 0, err
 	}
 	tables := engine.NewTables(g.mod.Maps)
-	if err := g.makeMaps(&maps.Env{Arena: ar, Tables: tables}); err != nil {
+	if err := g.makeMaps(&maps.Env{Arena: ar, Tables: tables, CPUs: 1, RCU: new(rcu.Domain)}); err != nil {
 		return 0, err
 	}
 	e, err := kind.New(g.mod, ar, tables, cfg)
@@ -156,7 +157,7 @@ func (g *Guest) makeMaps(env *maps.Env) error {
 			if !ok || !ok2 {
 				return fmt.Errorf("map %s: initial contents other than data are not part of this protocol", m.Def.Name)
 			}
-			if err := m.Update(binary.LittleEndian.AppendUint32(nil, key), value, maps.Any); err != nil {
+			if err := m.Write(binary.LittleEndian.AppendUint32(nil, key), value, maps.Any); err != nil {
 				return fmt.Errorf("map %s: %w", m.Def.Name, err)
 			}
 		}

@@ -9,25 +9,32 @@ import (
 
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/host"
 	"github.com/rivetbpf/rivet/internal/maps"
+	"github.com/rivetbpf/rivet/internal/progctx"
+	"github.com/rivetbpf/rivet/internal/rcu"
 )
 
 // World is what all runs of a collection share.
 type World struct {
 	Module *bpf.Module
 	Arena  *arena.Arena
+	CPUs   int
+	RCU    *rcu.Domain
 	Maps   []*maps.Instance
 	Table  *Table
 	Clock  func() uint64 // nanoseconds, for ktime_get_ns
 	Random func() uint32 // for get_prandom_u32
+	Host   host.Host     // the machine around
 
 	mu    sync.Mutex
 	print io.Writer // for trace_printk; nil: thrown away
 }
 
 // NewWorld returns a world whose trace_printk writes to print, one call at a time.
-func NewWorld(m *bpf.Module, a *arena.Arena, ms []*maps.Instance, t *Table, print io.Writer) *World {
-	return &World{Module: m, Arena: a, Maps: ms, Table: t, Clock: monotonic, Random: random, print: print}
+func NewWorld(m *bpf.Module, env *maps.Env, ms []*maps.Instance, t *Table, print io.Writer) *World {
+	return &World{Module: m, Arena: env.Arena, CPUs: env.CPUs, RCU: env.RCU, Maps: ms, Table: t,
+		Clock: monotonic, Random: random, Host: host.Default{}, print: print}
 }
 
 // MaxNesting is how deep runs may nest: a helper may call back into the guest,
@@ -40,7 +47,10 @@ type Run struct {
 	World *World
 	Ctx   []byte // the context, as bytes
 	CtxAt uint64 // and its guest address; 0: none
-	CPU   uint32
+	CPU   uint32 // below World.CPUs
+	// Layout is what the program is given, Packet its packet; nil where it has none.
+	Layout *progctx.Layout
+	Packet *progctx.Packet
 	// Context is what ends the run, for helpers that take long; nil: nothing.
 	Context context.Context
 	// Nested runs function fn of the module below the frames in use; depth is 1

@@ -8,8 +8,10 @@ package helpers
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -74,7 +76,9 @@ func NewTable(m *bpf.Module, extra []*Helper) (*Table, error) {
 	t := &Table{high: map[int32]*Helper{}, kfuncs: make([]*Helper, len(m.Kfuncs))}
 	for _, s := range subjects {
 		for _, h := range s {
-			t.add(h)
+			if h.ID != 0 {
+				t.add(h)
+			}
 		}
 	}
 	named := map[string]*Helper{}
@@ -92,10 +96,28 @@ func NewTable(m *bpf.Module, extra []*Helper) (*Table, error) {
 		t.add(h)
 	}
 	for i, name := range m.Kfuncs {
-		t.kfuncs[i] = named[name]
+		if t.kfuncs[i] = named[name]; t.kfuncs[i] == nil {
+			t.kfuncs[i] = builtinKfuncs()[name]
+		}
 	}
 	return t, t.missing(m)
 }
+
+// builtinKfuncs are the rows of all subjects that have no number, by name.
+var builtinKfuncs = sync.OnceValue(func() map[string]*Helper {
+	all := map[string]*Helper{}
+	for _, s := range subjects {
+		for _, h := range s {
+			if h.ID == 0 {
+				all[h.Name] = h
+			}
+		}
+	}
+	return all
+})
+
+// HasKfunc reports whether there is a built-in kfunc of that name.
+func HasKfunc(name string) bool { return builtinKfuncs()[name] != nil }
 
 func (t *Table) add(h *Helper) {
 	if h.ID < dense {
@@ -285,6 +307,21 @@ func Name(id int32) string {
 		b.WriteRune(c)
 	}
 	return b.String()
+}
+
+// CallsBack reports whether m calls a helper that takes a function.
+func (t *Table) CallsBack(m *bpf.Module) bool {
+	for _, f := range m.Funcs {
+		for _, in := range f.Insns {
+			if in.Op != bpf.OpCall || in.Src == bpf.CallSubprog {
+				continue
+			}
+			if h := t.Find(in.Src, in.Imm); h != nil && slices.ContainsFunc(h.Args, func(a Arg) bool { return a.Kind == Func }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // NumArgs returns how many of R1–R5 a helper (bpf.CallHelper) or kfunc reads.

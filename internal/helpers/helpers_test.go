@@ -10,6 +10,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/maps"
+	"github.com/rivetbpf/rivet/internal/rcu"
 )
 
 // world is guest memory with an array map and a program array, and 256 bytes at addr.
@@ -24,11 +25,12 @@ func world(t testing.TB, print *bytes.Buffer, extra ...*Helper) (run *Run, mem [
 			{Name: "wo", Type: 2, KeySize: 4, ValueSize: 4, MaxEntries: 3, Flags: maps.FWronlyProg},
 		},
 	}
-	a, err := arena.New(maps.Memory(m.Maps) + 4096)
+	a, err := arena.New(maps.Memory(m.Maps, 2).Fixed + 4096)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ms, err := maps.New(&maps.Env{Arena: a, Tables: engine.NewTables(m.Maps)}, m.Maps)
+	env := &maps.Env{Arena: a, Tables: engine.NewTables(m.Maps), CPUs: 2, RCU: new(rcu.Domain)}
+	ms, err := maps.New(env, m.Maps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +42,7 @@ func world(t testing.TB, print *bytes.Buffer, extra ...*Helper) (run *Run, mem [
 		t.Fatal(err)
 	}
 	mem, _ = a.Bytes(addr, 256)
-	w := NewWorld(m, a, ms, table, print)
+	w := NewWorld(m, env, ms, table, print)
 	return &Run{World: w, Ctx: mem[:16], CtxAt: addr}, mem, addr
 }
 

@@ -25,14 +25,14 @@ func mapLookup(c *Call) (uint64, error) {
 	if err := c.forbid(maps.FWronlyProg, "map is write-only for programs (BPF_F_WRONLY_PROG)"); err != nil {
 		return 0, err
 	}
-	return c.Map.Lookup(c.Mem[1]), nil
+	return c.Map.Lookup(c.Run.CPU, c.Mem[1]), nil
 }
 
 func mapUpdate(c *Call) (uint64, error) {
 	if err := c.forbid(maps.FRdonlyProg, "map is read-only for programs (BPF_F_RDONLY_PROG)"); err != nil {
 		return 0, err
 	}
-	return maps.Guest(c.Map.Update(c.Mem[1], c.Mem[2], c.Args[3])), nil
+	return maps.Guest(c.Map.Update(c.Run.CPU, c.Mem[1], c.Mem[2], c.Args[3])), nil
 }
 
 func mapDelete(c *Call) (uint64, error) {

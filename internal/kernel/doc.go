@@ -9,16 +9,22 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+// Headroom is how many bytes more than its input a packet may have afterwards.
+const Headroom = 256
+
 // Input is what a program is run on.
 type Input struct {
 	Packet  []byte
 	Context []byte // nil: none
+	CPU     uint32 // to run on, where the kernel takes that
 }
 
 // Result is what one run gives.
 type Result struct {
 	Ret    uint32
 	Packet []byte // as the program leaves it
+	// Context is as the program leaves it, as long as the one that it was given; nil where it was given none.
+	Context []byte
 }
 
 // Refused is the error of a program that the verifier does not let in.

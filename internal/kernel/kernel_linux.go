@@ -15,9 +15,6 @@ import (
 	"github.com/rivetbpf/rivet/internal/btfjson"
 )
 
-// headroom is how many bytes more than its input a packet may have afterwards.
-const headroom = 256
-
 // Collection is a collection in the kernel.
 type Collection struct {
 	*ebpf.Collection
@@ -66,10 +63,10 @@ func (c *Collection) Run(program string, in Input) (Result, error) {
 	}
 	opts := &ebpf.RunOptions{Data: in.Packet, Repeat: 1}
 	if in.Packet != nil {
-		opts.DataOut = make([]byte, len(in.Packet)+headroom)
+		opts.DataOut = make([]byte, len(in.Packet)+Headroom)
 	}
 	if in.Context != nil {
-		opts.Context = in.Context
+		opts.Context, opts.ContextOut = in.Context, make([]byte, len(in.Context))
 	}
 	if p.Type() == ebpf.RawTracepoint {
 		opts.Repeat = 0 // bpf_prog_test_run_raw_tp takes none
@@ -78,7 +75,11 @@ func (c *Collection) Run(program string, in Input) (Result, error) {
 	if err != nil {
 		return Result{}, runError(p, in, err)
 	}
-	return Result{ret, opts.DataOut}, nil
+	res := Result{Ret: ret, Packet: opts.DataOut}
+	if in.Context != nil {
+		res.Context = opts.ContextOut.([]byte)
+	}
+	return res, nil
 }
 
 // minPacket returns the length of the shortest packet like this one that

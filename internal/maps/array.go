@@ -20,8 +20,8 @@ var arrayKind = Kind{
 	Type:  ebpf.Array,
 	Guest: true,
 	Check: checkArray,
-	Memory: func(d *bpf.Map) uint64 {
-		return d.Stride() * uint64(d.MaxEntries)
+	Memory: func(d *bpf.Map, _ int) Need {
+		return Need{Fixed: d.Stride() * uint64(d.MaxEntries)}
 	},
 	New: newArray,
 }
@@ -77,7 +77,7 @@ func newArray(env *Env, _ int, d *bpf.Map) (Map, error) {
 
 func (a *array) ValueAddr() uint64 { return a.addr }
 
-func (a *array) Lookup(key []byte) uint64 {
+func (a *array) Lookup(_ uint32, key []byte) uint64 {
 	i := binary.LittleEndian.Uint32(key)
 	if i >= a.def.MaxEntries {
 		return 0
@@ -100,8 +100,13 @@ func (a *array) Read(key, value []byte) error {
 	return nil
 }
 
-// Update is array_map_update_elem, checks in its order.
-func (a *array) Update(key, value []byte, flags uint64) error {
+// Update is array_map_update_elem.
+func (a *array) Update(_ uint32, key, value []byte, flags uint64) error {
+	return a.Write(key, value, flags)
+}
+
+// Write is array_map_update_elem, checks in its order.
+func (a *array) Write(key, value []byte, flags uint64) error {
 	i := binary.LittleEndian.Uint32(key)
 	switch {
 	case flags&^FLock > Exist:

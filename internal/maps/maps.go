@@ -5,6 +5,8 @@ package maps
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -12,6 +14,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/rcu"
 )
 
 // kinds is the registry: one line for each kind.
@@ -27,32 +30,58 @@ type Kind struct {
 	Guest bool
 	// Check says what is wrong with a definition.
 	Check func(*bpf.Map) error
-	// Memory is how much of the arena a map takes.
-	Memory func(*bpf.Map) uint64
+	// Frees says that values come and go while guests may hold them, so that runs
+	// are to be readers of Env.RCU.
+	Frees bool
+	// PerCPU says that there is a value for each processor.
+	PerCPU bool
+	// Memory is how much of the arena a map takes when there are so many processors.
+	Memory func(d *bpf.Map, cpus int) Need
 	// New makes an empty map.
 	New func(*Env, int, *bpf.Map) (Map, error)
+}
+
+// Need is arena memory in bytes.
+type Need struct {
+	Fixed uint64 // taken when the map is made
+	More  uint64 // may be asked for later; a map works with less, and says ENOMEM when it is spent
 }
 
 // Env is where maps live.
 type Env struct {
 	Arena  *arena.Arena
 	Tables *engine.Tables
+	CPUs   int         // processors that per-CPU maps have values for
+	RCU    *rcu.Domain // in which every run, and every user's access, is a reader
 }
 
 // Map is one map's contents. All methods are safe for concurrent use. Keys and
 // values have the lengths of the definition; callers check that.
+//
+// Guests and users see a map differently: to a guest a value is memory, and that of
+// a per-CPU map is its processor's; to a user it is a copy of [Instance.UserSize] bytes.
+// What a kind does not have is EINVAL or EOPNOTSUPP, whichever Linux gives.
 type Map interface {
-	// Lookup returns the guest address of the value at key, or 0.
-	Lookup(key []byte) uint64
+	// Lookup returns the guest address of the value at key, or 0, for a guest on processor cpu.
+	Lookup(cpu uint32, key []byte) uint64
+	// Update writes the value at key for a guest on processor cpu; flags are
+	// BPF_ANY, BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK and what a kind adds.
+	Update(cpu uint32, key, value []byte, flags uint64) error
 	// Read copies the value at key, as user space sees it.
 	Read(key, value []byte) error
-	// Update writes the value at key; flags are BPF_ANY, BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK.
-	Update(key, value []byte, flags uint64) error
-	// Delete removes key.
+	// Write is Update for user space.
+	Write(key, value []byte, flags uint64) error
+	// Delete removes key, for guests and users.
 	Delete(key []byte) error
 	// NextKey writes the key that follows key to next. A nil key, or one that
 	// the map does not have, gives the first; the last gives ENOENT.
 	NextKey(key, next []byte) error
+}
+
+// Taker is a map from which users can take: read and delete at once.
+type Taker interface {
+	// Take copies the value at key and deletes it. A queue has no key.
+	Take(key, value []byte, flags uint64) error
 }
 
 // Flags of an update (enum in linux/bpf.h).
@@ -83,7 +112,12 @@ type Instance struct {
 	Index int // in the module
 	Kind  *Kind
 	Map
+	userSize int
 }
+
+// UserSize returns the size of a value as user space sees it: of a per-CPU map,
+// that of each processor, rounded up to 8 bytes, one after the other.
+func (m *Instance) UserSize() int { return m.userSize }
 
 // ValueAddr returns the guest address of the first value, which global data
 // and direct references to values are relative to; 0 for kinds that have none.
@@ -136,15 +170,31 @@ func supported() string {
 	return strings.Join(names, ", ")
 }
 
+// Frees reports whether a map among them frees values.
+func Frees(ms []*Instance) bool {
+	return slices.ContainsFunc(ms, func(m *Instance) bool { return m.Kind.Frees })
+}
+
 // Memory returns how much arena all maps take together, with the allocator's rounding.
-func Memory(defs []*bpf.Map) uint64 {
-	var n uint64
+func Memory(defs []*bpf.Map, cpus int) Need {
+	var all Need
 	for _, d := range defs {
-		if m := KindOf(d.Type).Memory(d); m > 0 {
-			n += (m + 127) &^ 63 // each may begin at the next multiple of 64
+		n := KindOf(d.Type).Memory(d, cpus)
+		if n.Fixed > 0 {
+			n.Fixed = (n.Fixed + 127) &^ 63 // each may begin at the next multiple of 64
 		}
+		all.Fixed = sum(all.Fixed, n.Fixed)
+		all.More = sum(all.More, n.More)
 	}
-	return n
+	return all
+}
+
+// sum saturates: what does not fit 64 bits fits no arena.
+func sum(a, b uint64) uint64 {
+	if a+b < a {
+		return math.MaxUint64
+	}
+	return a + b
 }
 
 // New makes every map of a module. Definitions have passed [Check].
@@ -156,7 +206,15 @@ func New(env *Env, defs []*bpf.Map) ([]*Instance, error) {
 		if err != nil {
 			return nil, fmt.Errorf("map %q: %w", d.Name, err)
 		}
-		set[i] = &Instance{Def: d, Index: i, Kind: k, Map: m}
+		set[i] = newInstance(env, i, k, d, m)
 	}
 	return set, nil
+}
+
+func newInstance(env *Env, index int, k *Kind, d *bpf.Map, m Map) *Instance {
+	inst := &Instance{Def: d, Index: index, Kind: k, Map: m, userSize: int(d.ValueSize)}
+	if k.PerCPU {
+		inst.userSize = int(d.Stride()) * env.CPUs
+	}
+	return inst
 }

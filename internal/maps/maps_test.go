@@ -9,6 +9,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/rcu"
 )
 
 func make1(t testing.TB, d *bpf.Map) (*Instance, *arena.Arena, *engine.Tables) {
@@ -17,12 +18,12 @@ func make1(t testing.TB, d *bpf.Map) (*Instance, *arena.Arena, *engine.Tables) {
 	if err := Check(defs); err != nil {
 		t.Fatal(err)
 	}
-	a, err := arena.New(Memory(defs) + 64)
+	a, err := arena.New(Memory(defs, 2).Fixed + 64)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tables := engine.NewTables(defs)
-	set, err := New(&Env{Arena: a, Tables: tables}, defs)
+	set, err := New(&Env{Arena: a, Tables: tables, CPUs: 2, RCU: new(rcu.Domain)}, defs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func TestArrayValues(t *testing.T) {
 			for j := range value {
 				value[j] = byte(int(i)*31 + j + 1)
 			}
-			if err := m.Update(key(i), value, Any); err != nil {
+			if err := m.Write(key(i), value, Any); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -49,17 +50,17 @@ func TestArrayValues(t *testing.T) {
 			if err := m.Read(key(i), got); err != nil {
 				t.Fatal(err)
 			}
-			seen, ok := a.Bytes(m.Lookup(key(i)), uint64(size))
+			seen, ok := a.Bytes(m.Lookup(0, key(i)), uint64(size))
 			for j := range got {
 				if want := byte(int(i)*31 + j + 1); !ok || got[j] != want || seen[j] != want {
 					t.Fatalf("size %d, value %d, byte %d is %d for users, %d for guests; want %d", size, i, j, got[j], seen[j], want)
 				}
 			}
 		}
-		if at := m.Lookup(key(3)); at != m.ValueAddr()+3*m.Def.Stride() || at%8 != 0 {
+		if at := m.Lookup(0, key(3)); at != m.ValueAddr()+3*m.Def.Stride() || at%8 != 0 {
 			t.Errorf("size %d: value 3 lies at %#x, the first at %#x", size, at, m.ValueAddr())
 		}
-		if at := m.Lookup(key(5)); at != 0 {
+		if at := m.Lookup(0, key(5)); at != 0 {
 			t.Errorf("size %d: value 5 of 5 lies at %#x", size, at)
 		}
 	}
@@ -135,7 +136,7 @@ func TestProgArray(t *testing.T) {
 	if err := p.Put(0, Entry{Name: "a", Type: "XDP"}, Exist); err != EINVAL {
 		t.Errorf("with flags: %v", err)
 	}
-	if err := m.Update(key(0), value, Any); err != EOPNOTSUPP {
+	if err := m.Write(key(0), value, Any); err != EOPNOTSUPP {
 		t.Errorf("update with bytes: %v", err)
 	}
 	if err := errors.Join(m.Delete(key(1))); err != nil || tables.Slots[1] != 0 {

@@ -16,7 +16,7 @@ import (
 var progArrayKind = Kind{
 	Type:   ebpf.ProgramArray,
 	Check:  checkProgArray,
-	Memory: func(*bpf.Map) uint64 { return 0 },
+	Memory: func(*bpf.Map, int) Need { return Need{} },
 	New:    newProgArray,
 }
 
@@ -121,7 +121,7 @@ func (p *ProgArray) Program(index uint32) (prog int, ok bool) {
 }
 
 // Lookup gives nothing: a guest cannot look into a program array.
-func (p *ProgArray) Lookup([]byte) uint64 { return 0 }
+func (p *ProgArray) Lookup(uint32, []byte) uint64 { return 0 }
 
 // Read gives the number of the program in the slot, counted from 1.
 func (p *ProgArray) Read(key, value []byte) error {
@@ -133,8 +133,11 @@ func (p *ProgArray) Read(key, value []byte) error {
 	return nil
 }
 
-// Update refuses: only [ProgArray.Put] writes slots.
-func (p *ProgArray) Update([]byte, []byte, uint64) error { return EOPNOTSUPP }
+// Update refuses: a guest cannot write slots.
+func (p *ProgArray) Update(uint32, []byte, []byte, uint64) error { return EOPNOTSUPP }
+
+// Write refuses: only [ProgArray.Put] writes slots.
+func (p *ProgArray) Write([]byte, []byte, uint64) error { return EOPNOTSUPP }
 
 // Delete empties a slot (__fd_array_map_delete_elem).
 func (p *ProgArray) Delete(key []byte) error {
