@@ -62,8 +62,9 @@ emulated = GOARCH=$(1) CGO_ENABLED=0 RIVET_EMULATOR=$(2) RIVET_PROGRAMS=$(EMULAT
 	$(GO) test -exec $(2) -vet=off -timeout 18m $(TESTFLAGS)
 
 # In CI a kernel that cannot run this is a failure; elsewhere the test says why it is skipped.
+test-kernel: SHELL := bash
 test-kernel:
-	$(GO) test -count 1 -v -run 'TestWorld|TestKernel' $(TESTFLAGS) ./internal/kerneltest | grep -v '^    *--- PASS\|^=== '
+	set -o pipefail; $(GO) test -count 1 -v -run 'TestWorld|TestKernel' $(TESTFLAGS) ./internal/kerneltest | grep -v '^    *--- PASS\|^=== '
 
 # How long make soak goes on; within make test it is 20 seconds.
 SOAK ?= 5m
