@@ -167,10 +167,7 @@ func (p *Program) placePacket(s *slot, user, data []byte) error {
 	if err != nil {
 		return err
 	}
-	start := progctx.Headroom - meta
-	end := start + len(data)
-	copy(buf[start:end], data)
-	s.pkt = progctx.Packet{Bytes: buf[start:end:end], Start: at + uint64(start), Meta: uint64(meta)}
+	s.pkt = progctx.NewPacket(buf, at, data, meta, s.more)
 	return nil
 }
 

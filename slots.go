@@ -38,9 +38,12 @@ type slot struct {
 	packet   []byte // the slot's own packet buffer
 	packetAt uint64
 	pkt      progctx.Packet // of the current run
-	borrowed uint64         // address of a larger buffer, 0 when there is none
-	borrow   uint64         // and its size
+	borrowed []borrowed     // larger buffers, for the time of the run
+	more     func(n int) ([]byte, uint64, error)
 }
+
+// borrowed is a buffer that goes back to the arena with the end of the run.
+type borrowed struct{ at, size uint64 }
 
 // geometry is how much data stack the functions of a module take.
 type geometry struct {
@@ -195,10 +198,10 @@ func (p *pool) put(s *slot) {
 		s.reader.Exit()
 	}
 	s.run.Context = nil // it may hold much
-	if s.borrowed != 0 {
-		p.arena.Free(s.borrowed, s.borrow)
-		s.borrowed = 0
+	for _, b := range s.borrowed {
+		p.arena.Free(b.at, b.size)
 	}
+	s.borrowed = s.borrowed[:0]
 	if !p.spot.Leave(s.number) {
 		p.hand(s)
 	}
@@ -242,6 +245,7 @@ func (p *pool) make() (*slot, error) {
 		s.reader = p.world.RCU.NewReader()
 	}
 	s.run.Nested = func(depth, fn int, args *[5]uint64) (uint64, error) { return p.nested(s, depth, fn, args) }
+	s.more = func(n int) ([]byte, uint64, error) { return p.borrow(s, n) }
 	s.requests[0].StackTop, s.requests[0].Gate = s.stackTop, &s.run
 	p.slots[p.made] = s
 	p.made++
@@ -261,22 +265,27 @@ func (p *pool) region(n uint64) ([]byte, uint64, error) {
 	return b, at, nil
 }
 
-// buffer returns zeroed memory for a packet of n bytes with head- and tailroom.
+// buffer returns memory for a packet of n bytes with head- and tailroom, zeroed so far.
 func (p *pool) buffer(s *slot, n int) ([]byte, uint64, error) {
 	total := uint64(progctx.Headroom + n + progctx.Tailroom)
 	if total <= packetRoom {
 		clear(s.packet[:total])
-		return s.packet[:total], s.packetAt, nil
+		return s.packet, s.packetAt, nil
 	}
+	return p.borrow(s, int(total))
+}
+
+// borrow returns zeroed memory of at least total bytes that the slot has until its run ends.
+func (p *pool) borrow(s *slot, total int) ([]byte, uint64, error) {
 	size := uint64(packetRoom)
-	for size < total { // powers of two, so that buffers given back fit others
+	for size < uint64(total) { // powers of two, so that buffers given back fit others
 		size *= 2
 	}
 	b, at, err := p.region(size)
 	if err != nil {
-		return nil, 0, fmt.Errorf("packet of %d bytes: %w (raise CollectionOptions.PacketMemory)", n, err)
+		return nil, 0, fmt.Errorf("packet buffer of %d bytes: %w (raise CollectionOptions.PacketMemory)", total, err)
 	}
-	s.borrowed, s.borrow = at, size
+	s.borrowed = append(s.borrowed, borrowed{at, size})
 	return b, at, nil
 }
 

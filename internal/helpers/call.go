@@ -81,6 +81,9 @@ func (c *Call) Depth() int { return c.Run.depth }
 // Reset makes a run ready for another start, after one that may have ended in a panic.
 func (r *Run) Reset() { r.depth = 0 }
 
+// Moved writes the packet's new addresses and length into the context, after a helper changed them.
+func (r *Run) Moved() { r.Layout.Refresh(r.Ctx, r.Packet) }
+
 // Helper implements engine.Gate.
 func (r *Run) Helper(kind uint8, id int32, args *[5]uint64) (uint64, error) {
 	h := r.World.Table.Find(kind, id)

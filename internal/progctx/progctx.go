@@ -44,25 +44,14 @@ type Layout struct {
 	// Prepare fills ctx, which is zeroed, from the caller's context (nil: none)
 	// and places the packet, whose bytes are in p already. nil: the caller's bytes are all.
 	Prepare func(ctx, user []byte, p *Packet) error
+	// Addresses writes into ctx where the packet lies and how long it is. nil: ctx does not tell.
+	Addresses func(ctx []byte, p *Packet)
 	// Finish turns ctx into what the caller gets back. nil: ctx as it is.
 	Finish func(ctx []byte, p *Packet)
 	// DataArgs says that R1 and R2 are the address and length of the data where
 	// there is no context. Otherwise R1 is the address of the context.
 	DataArgs bool
 }
-
-// Packet is a packet in guest memory, as addresses.
-type Packet struct {
-	Bytes []byte // what the caller gave, in its place in guest memory
-	Start uint64 // address of Bytes[0]; XDP metadata lies at the front
-	Meta  uint64 // bytes of metadata before the packet proper
-}
-
-// Data returns the address of the packet proper.
-func (p *Packet) Data() uint64 { return p.Start + p.Meta }
-
-// End returns the address after the packet.
-func (p *Packet) End() uint64 { return p.Start + uint64(len(p.Bytes)) }
 
 // For returns the layout for programs of a type.
 func For(progType string) *Layout {

@@ -39,6 +39,7 @@ var skbLayout = Layout{
 	Packet:      true,
 	EmptyPacket: true,
 	Prepare:     skbPrepare,
+	Addresses:   skbAddresses,
 	Finish:      skbFinish,
 }
 
@@ -58,11 +59,15 @@ func skbPrepare(ctx, user []byte, p *Packet) error {
 	preset(ctx, skbIfindex, loopbackDevice)
 	// BPF_PROG_TEST_RUN does this for callers who give a context; tc does it always.
 	preset(ctx, skbWireLen, uint32(len(p.Bytes)))
-	le.PutUint32(ctx[skbLen:], uint32(len(p.Bytes)))
+	skbAddresses(ctx, p)
+	return nil
+}
+
+func skbAddresses(ctx []byte, p *Packet) {
+	le.PutUint32(ctx[skbLen:], uint32(p.Len()))
 	le.PutUint32(ctx[skbData:], uint32(p.Data()))
 	le.PutUint32(ctx[skbDataEnd:], uint32(p.End()))
 	le.PutUint32(ctx[skbDataMeta:], uint32(p.Start))
-	return nil
 }
 
 // preset sets a field that the caller left at 0.

@@ -22,6 +22,7 @@ var xdpLayout = Layout{
 	Packet:      true,
 	EmptyPacket: true,
 	Prepare:     xdpPrepare,
+	Addresses:   xdpAddresses,
 	Finish:      xdpFinish,
 }
 
@@ -47,10 +48,14 @@ func xdpPrepare(ctx, user []byte, p *Packet) error {
 		copy(ctx, user)
 	}
 	preset(ctx, xdpIngress, loopbackDevice)
+	xdpAddresses(ctx, p)
+	return nil
+}
+
+func xdpAddresses(ctx []byte, p *Packet) {
 	le.PutUint32(ctx[xdpData:], uint32(p.Data()))
 	le.PutUint32(ctx[xdpDataEnd:], uint32(p.End()))
 	le.PutUint32(ctx[xdpDataMeta:], uint32(p.Start))
-	return nil
 }
 
 // xdpFinish is xdp_convert_buff_to_md: addresses become offsets into the data given back.

@@ -1,0 +1,93 @@
+package progctx
+
+import "fmt"
+
+// Packet is a packet in guest memory: the middle of a buffer whose rest is
+// headroom and tailroom. Helpers move its ends, see [Packet.Resize]; after that the
+// context has old addresses until [Layout.Refresh].
+type Packet struct {
+	Bytes []byte // the packet as it is now; XDP metadata lies at its front
+	Start uint64 // address of Bytes[0]
+	Meta  uint64 // bytes of metadata before the packet proper
+
+	buf []byte // the whole buffer, Bytes included
+	at  uint64 // address of buf[0]
+	// more gives n zeroed bytes that last until the end of the run, and their address.
+	more func(n int) ([]byte, uint64, error)
+}
+
+// NewPacket lays data, whose first meta bytes are metadata, into a buffer: the packet proper begins
+// [Headroom] bytes behind its start. more gives larger buffers when this one is full.
+func NewPacket(buf []byte, at uint64, data []byte, meta int, more func(n int) ([]byte, uint64, error)) Packet {
+	start := Headroom - meta
+	end := start + len(data)
+	copy(buf[start:end], data)
+	return Packet{Bytes: buf[start:end:end], Start: at + uint64(start), Meta: uint64(meta), buf: buf, at: at, more: more}
+}
+
+// Data returns the address of the packet proper.
+func (p *Packet) Data() uint64 { return p.Start + p.Meta }
+
+// End returns the address after the packet.
+func (p *Packet) End() uint64 { return p.Start + uint64(len(p.Bytes)) }
+
+// Len returns the length of the packet proper.
+func (p *Packet) Len() int { return len(p.Bytes) - int(p.Meta) }
+
+// Payload returns the packet proper.
+func (p *Packet) Payload() []byte { return p.Bytes[p.Meta:] }
+
+// Before returns how many bytes of the buffer lie before the packet and its metadata.
+func (p *Packet) Before() int { return int(p.Start - p.at) }
+
+// Behind returns how many bytes of the buffer lie behind the packet.
+func (p *Packet) Behind() int { return len(p.buf) - p.Before() - len(p.Bytes) }
+
+// Resize moves the packet's front up (head > 0) or down, and its end down or up (tail > 0), within the
+// buffer or into a larger one. Metadata stays in front of the packet. What is added is zeroed. An
+// error says that guest memory is spent; a cut beyond the packet is the caller's mistake.
+func (p *Packet) Resize(head, tail int) error {
+	switch {
+	case p.Len()+head+tail < 0 || p.Len()+min(head, 0) < 0:
+		return fmt.Errorf("packet of %d bytes: cannot be cut by %d", p.Len(), -head-tail)
+	case head > p.Before() || tail > p.Behind():
+		if err := p.enlarge(max(head, 0), max(tail, 0)); err != nil {
+			return err
+		}
+	}
+	start, n := p.Before()-head, len(p.Bytes)+head+tail
+	meta := int(p.Meta)
+	if head != 0 && meta != 0 {
+		copy(p.buf[start:start+meta], p.Bytes[:meta])
+	}
+	if head > 0 {
+		clear(p.buf[start+meta : start+meta+head])
+	}
+	if tail > 0 {
+		clear(p.buf[start+n-tail : start+n])
+	}
+	p.Bytes, p.Start = p.buf[start:start+n:start+n], p.at+uint64(start)
+	return nil
+}
+
+// enlarge puts the packet into a buffer with at least so much room on both sides.
+func (p *Packet) enlarge(head, tail int) error {
+	before, behind := max(head, Headroom), max(tail, Tailroom)
+	if p.more == nil {
+		return fmt.Errorf("packet of %d bytes has no room for %d more", len(p.Bytes), head+tail)
+	}
+	buf, at, err := p.more(before + len(p.Bytes) + behind)
+	if err != nil {
+		return err
+	}
+	end := before + copy(buf[before:], p.Bytes)
+	p.Bytes, p.Start, p.buf, p.at = buf[before:end:end], at+uint64(before), buf, at
+	return nil
+}
+
+// Refresh writes the packet's addresses and length into the context, after they changed.
+func (l *Layout) Refresh(ctx []byte, p *Packet) {
+	if l.Addresses != nil {
+		l.Addresses(ctx, p)
+	}
+}
