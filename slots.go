@@ -270,7 +270,7 @@ func (p *pool) buffer(s *slot, n int) ([]byte, uint64, error) {
 	total := uint64(progctx.Headroom + n + progctx.Tailroom)
 	if total <= packetRoom {
 		clear(s.packet[:total])
-		return s.packet, s.packetAt, nil
+		return s.packet[:total], s.packetAt, nil // the capacity is room, too
 	}
 	return p.borrow(s, int(total))
 }

@@ -10,7 +10,7 @@ type Packet struct {
 	Start uint64 // address of Bytes[0]
 	Meta  uint64 // bytes of metadata before the packet proper
 
-	buf []byte // the whole buffer, Bytes included
+	buf []byte // the whole buffer, Bytes included, as far as its capacity goes
 	at  uint64 // address of buf[0]
 	// more gives n zeroed bytes that last until the end of the run, and their address.
 	more func(n int) ([]byte, uint64, error)
@@ -41,7 +41,7 @@ func (p *Packet) Payload() []byte { return p.Bytes[p.Meta:] }
 func (p *Packet) Before() int { return int(p.Start - p.at) }
 
 // Behind returns how many bytes of the buffer lie behind the packet.
-func (p *Packet) Behind() int { return len(p.buf) - p.Before() - len(p.Bytes) }
+func (p *Packet) Behind() int { return cap(p.buf) - p.Before() - len(p.Bytes) }
 
 // Resize moves the packet's front up (head > 0) or down, and its end down or up (tail > 0), within the
 // buffer or into a larger one. Metadata stays in front of the packet. What is added is zeroed. An
@@ -56,6 +56,7 @@ func (p *Packet) Resize(head, tail int) error {
 		}
 	}
 	start, n := p.Before()-head, len(p.Bytes)+head+tail
+	p.buf = p.buf[:max(len(p.buf), start+n)]
 	meta := int(p.Meta)
 	if head != 0 && meta != 0 {
 		copy(p.buf[start:start+meta], p.Bytes[:meta])
