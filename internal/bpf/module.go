@@ -10,6 +10,9 @@ type Module struct {
 	Funcs    []*Func
 	Maps     []*Map
 	Kfuncs   []string // names of called kfuncs; CallKfunc's Imm is an index here
+	// Types are the structures of the object, by their BTF IDs, which programs pass to kfuncs
+	// that allocate.
+	Types map[uint32]*Type
 }
 
 // Program is an entry point: a function that can be run or tail-called.
@@ -73,6 +76,7 @@ type Map struct {
 	ValueSize  uint32
 	MaxEntries uint32
 	Flags      uint32
+	Fields     []Field // special fields of a value, sorted by Offset
 
 	// Values is the guest address of the first value where LoadMapValue can name
 	// one (global data); 0 elsewhere. Whoever makes the maps sets it, before an

@@ -5,6 +5,7 @@
 package load
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/objfile"
 )
 
 // Options say how a collection is loaded. The zero value is useful.
@@ -54,7 +56,7 @@ type Info struct {
 	Errors       map[string]error    // programs left out, with KeepGoing
 }
 
-// ELF parses an object as cilium/ebpf does. Malformed input that makes that
+// ELF parses an object as cilium/ebpf does, and objects that it refuses without need (package objfile). Malformed input that makes that
 // library panic gives an error.
 func ELF(r io.ReaderAt) (spec *ebpf.CollectionSpec, err error) {
 	defer recovered("parse ELF", &err)
@@ -68,7 +70,15 @@ func ELF(r io.ReaderAt) (spec *ebpf.CollectionSpec, err error) {
 			return nil, fmt.Errorf("section %q has %d bytes: guest memory is at most %d", s.Name, s.Size, arena.MaxSize)
 		}
 	}
-	return ebpf.LoadCollectionSpecFromReader(r)
+	mended, err := objfile.Mend(r)
+	if err != nil {
+		return nil, err
+	}
+	if spec, err = ebpf.LoadCollectionSpecFromReader(bytes.NewReader(mended.Bytes)); err != nil {
+		return nil, err
+	}
+	mended.Restore(spec)
+	return spec, nil
 }
 
 // Collection loads all programs of a spec, which stays unchanged.
@@ -117,6 +127,7 @@ type collection struct {
 	merger *merger
 	kfuncs map[string]int
 	extern externs
+	fields *fieldReader
 }
 
 func newCollection(spec *ebpf.CollectionSpec, opts Options) (c *collection, err error) {
@@ -129,6 +140,7 @@ func newCollection(spec *ebpf.CollectionSpec, opts Options) (c *collection, err 
 	if c.extern, err = newExterns(spec.Types, opts); err != nil {
 		return nil, err
 	}
+	c.fields = newFieldReader(spec.Types)
 	if k := c.extern.kconfigMap(); k != nil && specs[kconfigSection] == nil {
 		specs[kconfigSection] = k
 	}
@@ -137,10 +149,14 @@ func newCollection(spec *ebpf.CollectionSpec, opts Options) (c *collection, err 
 		if s == nil {
 			return nil, fmt.Errorf("map %q: its spec is nil", name)
 		}
+		fields, err := c.fields.ofMap(s)
+		if err != nil {
+			return nil, fmt.Errorf("map %q: %w", name, err)
+		}
 		c.info.MapIndex[name] = len(c.maps)
 		c.info.MapSpecs = append(c.info.MapSpecs, s)
 		c.maps = append(c.maps, &bpf.Map{Name: name, Type: uint32(s.Type), KeySize: s.KeySize,
-			ValueSize: s.ValueSize, MaxEntries: s.MaxEntries, Flags: s.Flags})
+			ValueSize: s.ValueSize, MaxEntries: s.MaxEntries, Flags: s.Flags, Fields: fields})
 	}
 	c.merger = newMerger(c.maps)
 	return c, nil
@@ -179,6 +195,11 @@ func (c *collection) finish() (*bpf.Module, *Info, error) {
 	m, err := c.merger.finish()
 	if err != nil {
 		return nil, nil, err
+	}
+	if slices.ContainsFunc(m.Kfuncs, allocates) {
+		if m.Types, err = c.fields.allocated(); err != nil {
+			return nil, nil, err
+		}
 	}
 	return m, c.info, nil
 }

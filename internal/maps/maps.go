@@ -21,6 +21,7 @@ import (
 var kinds = []*Kind{
 	&arrayKind,
 	&progArrayKind,
+	&ringBufKind,
 }
 
 // Kind is a kind of map.
@@ -53,6 +54,10 @@ type Env struct {
 	Tables *engine.Tables
 	CPUs   int         // processors that per-CPU maps have values for
 	RCU    *rcu.Domain // in which every run, and every user's access, is a reader
+	// Release ends what the special fields of a value hold: timers are cancelled, objects
+	// dropped. A map whose definition [bpf.Map.Owns] something calls it for every value that is
+	// deleted or overwritten. It may be nil.
+	Release func(d *bpf.Map, value uint64)
 }
 
 // Map is one map's contents. All methods are safe for concurrent use. Keys and
