@@ -82,6 +82,10 @@ type Map struct {
 	// one (global data); 0 elsewhere. Whoever makes the maps sets it, before an
 	// engine is made.
 	Values uint64
+	// CPUValues is the guest address of the first value of processor 0 in a per-CPU array, and
+	// CPUSpan how much further on those of the next processor are. Value i of processor c is at
+	// CPUValues + c*CPUSpan + i*Stride. Package maps sets them; 0 in other kinds.
+	CPUValues, CPUSpan uint64
 }
 
 // Stride returns the distance between two values of an array map: Linux too
@@ -90,8 +94,9 @@ func (m *Map) Stride() uint64 { return (uint64(m.ValueSize) + 7) &^ 7 }
 
 // Map types that the compiler itself must know (enum bpf_map_type).
 const (
-	MapTypeArray     = 2
-	MapTypeProgArray = 3
+	MapTypeArray       = 2
+	MapTypeProgArray   = 3
+	MapTypePerCPUArray = 6
 )
 
 // Values that a guest sees for things it can hold but not look into. They lie

@@ -21,6 +21,7 @@ import (
 var kinds = []*Kind{
 	&arrayKind,
 	&progArrayKind,
+	&perCPUArrayKind,
 	&ringBufKind,
 }
 
