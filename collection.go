@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 
@@ -47,43 +47,33 @@ type core struct {
 	work     int64 // the largest Work of a function
 	fuel     int64 // of a run that brings no bound of its own
 	pool     *pool
+	open     atomic.Int64 // programs that are not closed
 }
-
-// LoadCollectionSpec reads an object file as [ebpf.LoadCollectionSpec] does. A
-// malformed file that makes that function panic gives an error here.
-func LoadCollectionSpec(file string) (*ebpf.CollectionSpec, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	spec, err := LoadCollectionSpecFromReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", file, err)
-	}
-	return spec, nil
-}
-
-// LoadCollectionSpecFromReader is [LoadCollectionSpec] for an object that is not in a file.
-func LoadCollectionSpecFromReader(r io.ReaderAt) (*ebpf.CollectionSpec, error) { return load.ELF(r) }
 
 // NewCollection loads and compiles spec with the default options.
 //
 // The error names everything that is missing: kinds of maps, helpers, kfuncs.
-func NewCollection(spec *ebpf.CollectionSpec) (*Collection, error) {
-	return NewCollectionWithOptions(spec, CollectionOptions{})
+func NewCollection[S Spec](spec *S) (*Collection, error) {
+	return newCollection(cilium(spec), CollectionOptions{})
 }
 
-// NewCollectionWithOptions loads and compiles spec. spec itself is not changed
-// and may be used again.
-func NewCollectionWithOptions(spec *ebpf.CollectionSpec, opts CollectionOptions) (*Collection, error) {
+// NewCollectionWithOptions loads and compiles spec, which may be cilium/ebpf's or
+// rivet's. spec itself is not changed and may be used again.
+func NewCollectionWithOptions[S Spec](spec *S, opts CollectionOptions) (*Collection, error) {
+	return newCollection(cilium(spec), opts)
+}
+
+func newCollection(spec *ebpf.CollectionSpec, opts CollectionOptions) (*Collection, error) {
+	if err := opts.adopt(); err != nil {
+		return nil, err
+	}
 	m, info, err := load.CollectionWithOptions(spec, load.Options{
 		KernelTypes: opts.KernelTypes, Kconfig: opts.Kconfig, Ksyms: opts.Ksyms, HaveKfunc: opts.haveKfunc,
 	})
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCore(m, info.MapSpecs, opts)
+	c, err := newCore(m, info, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -100,21 +90,35 @@ func NewCollectionWithOptions(spec *ebpf.CollectionSpec, opts CollectionOptions)
 // gets the address of [RunOptions.Data] in R1 and its length in R2.
 // Close it after use.
 func NewRawProgram(name string, code []byte, opts CollectionOptions) (*Program, error) {
+	if err := opts.adopt(); err != nil {
+		return nil, err
+	}
 	m, err := load.Raw(name, progctx.TypeRaw, code)
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCore(m, nil, opts)
+	c, err := newCore(m, &load.Info{}, opts)
 	if err != nil {
 		return nil, err
 	}
-	p := c.programs[0]
-	p.owner = c.collection()
-	return p, nil
+	return c.programs[0], nil
+}
+
+// NewProgram compiles a program that uses no maps and comes without a collection.
+// Close it after use.
+func NewProgram(spec *ProgramSpec) (*Program, error) {
+	if spec == nil {
+		return nil, errors.New("can't load a program from a nil spec")
+	}
+	coll, err := newCollection(&ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{spec.Name: spec}}, CollectionOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return coll.Programs[spec.Name], nil
 }
 
 // newCore makes everything that a module needs in order to run.
-func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*core, error) {
+func newCore(m *bpf.Module, info *load.Info, opts CollectionOptions) (*core, error) {
 	eng, err := opts.Engine.resolve()
 	if err != nil {
 		return nil, err
@@ -139,8 +143,8 @@ func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*cor
 	for i, inst := range set {
 		m.Maps[i].Values = inst.ValueAddr()
 		mp := &Map{core: c, inst: inst}
-		if i < len(specs) {
-			mp.spec = specs[i]
+		if i < len(info.MapSpecs) {
+			mp.spec = info.MapSpecs[i]
 		}
 		c.maps = append(c.maps, mp)
 	}
@@ -158,8 +162,13 @@ func newCore(m *bpf.Module, specs []*ebpf.MapSpec, opts CollectionOptions) (*cor
 		if err != nil {
 			return nil, err
 		}
-		c.programs = append(c.programs, &Program{core: c, index: i, def: p, layout: layout, ctxSize: size})
+		pr := &Program{core: c, index: i, def: p, layout: layout, ctxSize: size}
+		if i < len(info.ProgramSpecs) {
+			pr.typ = info.ProgramSpecs[i].Type
+		}
+		c.programs = append(c.programs, pr)
 	}
+	c.open.Store(int64(len(c.programs)))
 	return c, nil
 }
 
@@ -305,11 +314,49 @@ func (coll *Collection) fillVariables(spec *ebpf.CollectionSpec) error {
 	return nil
 }
 
-// Close refuses further runs; those in flight end by themselves. Maps can still be read.
+// Close closes the programs that are still in the collection. It refuses further runs; those in
+// flight end by themselves. Maps can still be read.
 func (coll *Collection) Close() {
-	if coll != nil && coll.core != nil {
+	if coll == nil || coll.core == nil {
+		return
+	}
+	for _, p := range coll.Programs {
+		p.Close()
+	}
+	if len(coll.core.programs) == 0 {
 		coll.core.pool.shut()
 	}
+}
+
+// Assign fills the fields of a struct that have an "ebpf" tag and the type
+// *[Program], *[Map] or *[Variable] with what has these names in the collection.
+// to is a pointer to it, as for [CollectionSpec.LoadAndAssign]. What is
+// assigned leaves the collection, and the caller closes it. On an error nothing is assigned.
+func (coll *Collection) Assign(to any) error {
+	fields, err := taggedFields(to)
+	if err == nil {
+		err = coll.assign(fields)
+	}
+	if err != nil {
+		return fmt.Errorf("assign values: %w", err)
+	}
+	return nil
+}
+
+// DetachMap takes a map out of the collection, so that Close leaves it alone. It
+// returns nil if there is none of that name.
+func (coll *Collection) DetachMap(name string) *Map {
+	m := coll.Maps[name]
+	delete(coll.Maps, name)
+	return m
+}
+
+// DetachProgram takes a program out of the collection, so that it can be run
+// after Close. It returns nil if there is none of that name.
+func (coll *Collection) DetachProgram(name string) *Program {
+	p := coll.Programs[name]
+	delete(coll.Programs, name)
+	return p
 }
 
 // Engine returns the engine that executes the programs, never EngineDefault.

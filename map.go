@@ -69,6 +69,10 @@ func wrapError(op string, err error) error {
 		return &mapError{op, e.Error(), []error{syscall.EPERM}}
 	case rmaps.EINVAL:
 		return &mapError{op, e.Error(), []error{syscall.EINVAL}}
+	case rmaps.ENOSPC:
+		return &mapError{op, e.Error(), []error{syscall.ENOSPC}}
+	case rmaps.ENOMEM:
+		return &mapError{op, e.Error(), []error{syscall.ENOMEM}}
 	case rmaps.EOPNOTSUPP:
 		return &mapError{op, e.Error(), []error{ErrNotSupported, ebpf.ErrNotSupported}}
 	}
@@ -253,7 +257,7 @@ func (m *Map) putProgram(a *rmaps.ProgArray, index uint32, value any, flags uint
 	case p.core != m.core:
 		return fmt.Errorf("program %q belongs to another collection than map %q", p.Name(), m.Name())
 	}
-	return a.Put(index, rmaps.Entry{Prog: p.index, Name: p.Name(), Type: p.Type(), Target: m.core.backend.TailTarget(p.index)}, flags)
+	return a.Put(index, rmaps.Entry{Prog: p.index, Name: p.Name(), Type: p.def.Type, Target: m.core.backend.TailTarget(p.index)}, flags)
 }
 
 // Delete removes key. Arrays have no keys to remove ([syscall.EINVAL]); in a

@@ -3,7 +3,10 @@ package rivet
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
+
+	"github.com/cilium/ebpf"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/progctx"
@@ -18,7 +21,8 @@ type Program struct {
 	layout *progctx.Layout
 	// ctxSize is how long the context is of a run that is given none.
 	ctxSize int
-	owner   *Collection // of a raw program, which owns it
+	typ     ebpf.ProgramType
+	closed  atomic.Bool
 }
 
 // RunOptions control [Program.Run]. Fields that cilium/ebpf has too mean the same.
@@ -72,8 +76,8 @@ type RunResult struct {
 // Name returns the program's function name.
 func (p *Program) Name() string { return p.def.Name }
 
-// Type returns the program's type as cilium/ebpf prints it, such as "XDP".
-func (p *Program) Type() string { return p.def.Type }
+// Type returns the program's type. Raw bytecode has none: [UnspecifiedProgram].
+func (p *Program) Type() ebpf.ProgramType { return p.typ }
 
 // Section returns the ELF section that the program comes from.
 func (p *Program) Section() string { return p.def.Section }
@@ -81,12 +85,14 @@ func (p *Program) Section() string { return p.def.Section }
 // String describes the program.
 func (p *Program) String() string { return fmt.Sprintf("%s(%s)", p.def.Type, p.def.Name) }
 
-// Close closes a program made by [NewRawProgram]; programs of a collection are
-// closed with the collection.
-func (p *Program) Close() {
-	if p != nil {
-		p.owner.Close()
+// Close refuses further runs; those in flight end by themselves. What is in a
+// program array can still be reached by tail calls. With the last
+// program of a collection, what its engine holds is freed. The error is always nil.
+func (p *Program) Close() error {
+	if p != nil && !p.closed.Swap(true) && p.core.open.Add(-1) == 0 {
+		p.core.pool.shut()
 	}
+	return nil
 }
 
 // Run runs the program and returns the lower half of R0. The error of a run

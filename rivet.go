@@ -5,7 +5,7 @@
 // sentinels here are that package's wherever the thing is the same, so that
 // code written for the kernel needs few changes:
 //
-//	spec, err := ebpf.LoadCollectionSpec("prog.o")
+//	spec, err := rivet.LoadCollectionSpec("prog.o")
 //	coll, err := rivet.NewCollection(spec)
 //	defer coll.Close()
 //	verdict, err := coll.Programs["entry"].Run(&rivet.RunOptions{Data: packet})
@@ -97,9 +97,6 @@ func ParseTailCalls(name string) (TailCalls, error) {
 	return 0, fmt.Errorf("tail-call scheme %q: must be shared or propagated", name)
 }
 
-// ErrNotSupported is wrapped by errors about what this build or host cannot do.
-var ErrNotSupported = engine.ErrUnsupported
-
 // DefaultFuel is the fuel of a run whose options say nothing: seconds of work.
 const DefaultFuel = 1 << 28
 
@@ -158,6 +155,34 @@ type CollectionOptions struct {
 	Clock func() uint64
 	// Random, if set, is what bpf_get_prandom_u32 reads.
 	Random func() uint32
+
+	// The fields below are cilium/ebpf's, for code that fills them in.
+
+	// Maps is ignored: maps live in this process and each collection has its own,
+	// so none is pinned, or found where another has pinned it.
+	Maps MapOptions
+	// Programs.KernelTypes is used where KernelTypes is nil. ExtraRelocationTargets
+	// must be empty. What is said of the verifier's log is ignored, as there is no verifier.
+	Programs ProgramOptions
+	// MapReplacements must be empty: a map is in the guest memory of its
+	// collection, which programs of another cannot reach.
+	MapReplacements map[string]*Map
+	// Cache is ignored.
+	Cache *btf.Cache
+}
+
+// adopt looks at the fields that are cilium/ebpf's.
+func (o *CollectionOptions) adopt() error {
+	if len(o.MapReplacements) > 0 {
+		return fmt.Errorf("CollectionOptions.MapReplacements: %w: a collection has its own guest memory, and no map of another in it", ErrNotSupported)
+	}
+	if len(o.Programs.ExtraRelocationTargets) > 0 {
+		return fmt.Errorf("CollectionOptions.Programs.ExtraRelocationTargets: %w: give the types in KernelTypes", ErrNotSupported)
+	}
+	if o.KernelTypes == nil {
+		o.KernelTypes = o.Programs.KernelTypes
+	}
+	return nil
 }
 
 // haveKfunc tells the loader what weak references to kfuncs become.

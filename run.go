@@ -24,7 +24,7 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	if opts == nil {
 		opts = &noOptions
 	}
-	if opts.Flags != 0 || ctx != nil && ctx.Err() != nil {
+	if opts.Flags != 0 || p.closed.Load() || ctx != nil && ctx.Err() != nil {
 		return 0, p.refused(ctx, opts)
 	}
 	s := p.core.pool.ready()
@@ -67,6 +67,9 @@ func (p *Program) wrap(err error) error { return fmt.Errorf("program %s: %w", p.
 
 // refused says why nothing is run.
 func (p *Program) refused(ctx context.Context, opts *RunOptions) error {
+	if p.closed.Load() {
+		return p.wrap(errClosed)
+	}
 	if opts.Flags != 0 {
 		return fmt.Errorf("program %s: flags %#x: %w", p.def.Name, opts.Flags, ErrNotSupported)
 	}

@@ -2,10 +2,10 @@ package rivet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
+	"syscall"
 
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
@@ -16,8 +16,8 @@ import (
 	"github.com/rivetbpf/rivet/internal/rcu"
 )
 
-// errClosed is what a run of a closed collection gives.
-var errClosed = errors.New("the collection is closed")
+// errClosed is what a run of a closed program gives.
+var errClosed = fmt.Errorf("the program is closed: %w", syscall.EBADF)
 
 // packetRoom is what every slot has for headroom, packet and tailroom; larger
 // packets borrow memory for the time of their run.

@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-
-	rmaps "github.com/rivetbpf/rivet/internal/maps"
 )
 
 // Variable is a global variable of a collection. It is safe for concurrent use
@@ -73,7 +72,7 @@ func (v *Variable) Get(out any) error {
 // Set gives the variable a value. Constants are refused.
 func (v *Variable) Set(in any) error {
 	if v.ReadOnly() {
-		return wrapError("variable "+v.spec.Name, rmaps.EPERM)
+		return &mapError{"variable " + v.spec.Name, ebpf.ErrReadOnly.Error(), []error{ebpf.ErrReadOnly, syscall.EPERM}}
 	}
 	b, err := v.bytes()
 	if err != nil {

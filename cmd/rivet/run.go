@@ -119,8 +119,8 @@ func (a *app) run(ctx context.Context, object string, f *runFlags) error {
 			return err
 		}
 	}
-	r := &runner{app: a, loaded: l, flags: f, layout: progctx.For(l.program.Type()), link: layers.LinkTypeEthernet}
-	r.report = runReport{Object: object, Program: l.name, Type: l.program.Type(), Engine: l.coll.Engine().String(), March: l.march,
+	r := &runner{app: a, loaded: l, flags: f, layout: progctx.For(l.program.Type().String()), link: layers.LinkTypeEthernet}
+	r.report = runReport{Object: object, Program: l.name, Type: l.program.Type().String(), Engine: l.coll.Engine().String(), March: l.march,
 		TailCalls: l.opts.TailCalls.String(), Verdicts: map[string]int{}}
 	if !f.json && !f.quiet {
 		r.table = newPacketTable(a.out)
@@ -160,7 +160,7 @@ func (r *runner) single(ctx context.Context, data []byte) error {
 // capture runs the program on every packet of a capture.
 func (r *runner) capture(ctx context.Context) error {
 	if !r.layout.Packet {
-		return usagef("--pcap: program %s is of type %s, which takes no packet", r.name, r.program.Type())
+		return usagef("--pcap: program %s is of type %s, which takes no packet", r.name, r.program.Type().String())
 	}
 	c, err := openCapture(r.flags.pcap)
 	if err != nil {
@@ -169,7 +169,7 @@ func (r *runner) capture(ctx context.Context) error {
 	defer c.Close()
 	r.link = c.linkType
 	if r.link != layers.LinkTypeEthernet {
-		r.note("%s holds %v packets; %s programs expect Ethernet", r.flags.pcap, r.link, r.program.Type())
+		r.note("%s holds %v packets; %s programs expect Ethernet", r.flags.pcap, r.link, r.program.Type().String())
 	}
 	if r.flags.pcapOut == "" {
 		return r.packets(ctx, c)
@@ -244,9 +244,9 @@ func (r *runner) packet(ctx context.Context, data []byte, ci gopacket.CaptureInf
 		rep.Faults++
 		p.Fault = fault.Error()
 	} else {
-		p.Verdict = verdict(r.program.Type(), res.R0)
+		p.Verdict = verdict(r.program.Type().String(), res.R0)
 		rep.Verdicts[p.Verdict]++
-		if r.layout.Packet && !dropped(r.program.Type(), res.R0) {
+		if r.layout.Packet && !dropped(r.program.Type().String(), res.R0) {
 			after = res.Data
 		}
 	}

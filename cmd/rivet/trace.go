@@ -124,7 +124,7 @@ func traceRun(ctx context.Context, l *loaded, data []byte, limit int) (*trace.Ru
 		}
 		run.Events = append(run.Events, e)
 	}}
-	if progctx.For(l.program.Type()).Packet {
+	if progctx.For(l.program.Type().String()).Packet {
 		opts.Data = data
 	} else if data != nil {
 		opts.Context = data
@@ -140,7 +140,7 @@ func traceRun(ctx context.Context, l *loaded, data []byte, limit int) (*trace.Ru
 	case err != nil:
 		return nil, err
 	default:
-		run.Verdict = verdict(l.program.Type(), res.R0)
+		run.Verdict = verdict(l.program.Type().String(), res.R0)
 	}
 	run.Retired = res.Retired
 	if run.Verdict == fmt.Sprint(res.R0) {

@@ -4,9 +4,10 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/cilium/ebpf"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
 )
@@ -190,4 +191,5 @@ func MissReason(name string, slots []uint64, index uint32, count int) string {
 const MaxHelper = 0x10000
 
 // ErrUnsupported is wrapped by errors about things that an engine cannot do on this host.
-var ErrUnsupported = errors.New("not supported")
+// It is cilium/ebpf's, which users test for.
+var ErrUnsupported = ebpf.ErrNotSupported

@@ -75,9 +75,9 @@ func (sc *Script) spec(t *testing.T) *ebpf.CollectionSpec {
 		t.Fatal(err)
 	}
 	if sc.Edit != nil {
-		sc.Edit(spec)
+		sc.Edit((*ebpf.CollectionSpec)(spec))
 	}
-	return spec
+	return (*ebpf.CollectionSpec)(spec)
 }
 
 func inKernel(t *testing.T, sc *Script) []string {
