@@ -239,7 +239,7 @@ func (c *core) claimFor(p *bpf.Program, f *bpf.Func) error {
 
 func (c *core) startPool(w *helpers.World) {
 	if c.opts.Clock != nil {
-		w.Clock = c.opts.Clock
+		w.SetClock(c.opts.Clock)
 	}
 	if c.opts.Random != nil {
 		w.Random = c.opts.Random

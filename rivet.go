@@ -151,7 +151,10 @@ type CollectionOptions struct {
 	// Host is the machine around the programs: what helpers ask about processes,
 	// memory, routes and sockets. nil: [DefaultHost].
 	Host Host
-	// Clock, if set, is what bpf_ktime_get_ns reads, in nanoseconds.
+	// Clock, if set, is what all clocks of programs read, in nanoseconds since the machine started:
+	// bpf_ktime_get_ns and bpf_ktime_get_boot_ns give it as it is, bpf_ktime_get_coarse_ns rounded
+	// down to a timer tick of 4 ms, bpf_ktime_get_tai_ns as if the machine had started at the epoch, and bpf_jiffies64 in
+	// ticks, from 2^32-75000 on as Linux counts with CONFIG_HZ=250. nil: the host's clocks.
 	Clock func() uint64
 	// Random, if set, is what bpf_get_prandom_u32 reads.
 	Random func() uint32

@@ -23,7 +23,9 @@ type World struct {
 	RCU    *rcu.Domain
 	Maps   []*maps.Instance
 	Table  *Table
-	Clock  func() uint64 // nanoseconds, for ktime_get_ns
+	Clock  func() uint64 // nanoseconds since the machine started, time suspended left out
+	Boot   func() uint64 // the same, time suspended counted
+	TAI    func() uint64 // nanoseconds since 1970, leap seconds counted
 	Random func() uint32 // for get_prandom_u32
 	Host   host.Host     // the machine around
 
@@ -34,7 +36,7 @@ type World struct {
 // NewWorld returns a world whose trace_printk writes to print, one call at a time.
 func NewWorld(m *bpf.Module, env *maps.Env, ms []*maps.Instance, t *Table, print io.Writer) *World {
 	return &World{Module: m, Arena: env.Arena, CPUs: env.CPUs, RCU: env.RCU, Maps: ms, Table: t,
-		Clock: monotonic, Random: random, Host: host.Default{}, print: print}
+		Clock: since(monotonic0), Boot: since(boot0), TAI: since(tai0), Random: random, Host: host.Default{}, print: print}
 }
 
 // MaxNesting is how deep runs may nest: a helper may call back into the guest,
@@ -57,8 +59,9 @@ type Run struct {
 	// in a helper that the program itself called.
 	Nested func(depth, fn int, args *[5]uint64) (uint64, error)
 
-	depth int
-	calls [MaxNesting]Call
+	depth    int
+	calls    [MaxNesting]Call
+	reserved []reservation // records of ring buffers that the run has open
 }
 
 // Call is one call of a helper, its arguments checked.
@@ -161,7 +164,7 @@ func (c *Call) bind() error {
 		var err error
 		c.Mem[i] = nil
 		switch a.Kind {
-		case Map:
+		case Map, AnyMap, MapOf:
 			err = c.bindMap(i)
 		case MapKey:
 			err = c.bindMem(i, uint64(c.Map.Def.KeySize))
@@ -192,7 +195,10 @@ func (c *Call) bindMap(i int) error {
 		return c.bad(i, 0, "not a map")
 	}
 	m := c.Run.World.Maps[n]
-	if !m.Kind.Guest {
+	if a := &c.Helper.Args[i]; a.Kind == MapOf && m.Kind.Type != a.Type {
+		return c.bad(i, 0, fmt.Sprintf("map %q is of kind %v, must be %v", m.Def.Name, m.Kind.Type, a.Type))
+	}
+	if !m.Kind.Guest && c.Helper.Args[i].Kind == Map {
 		return c.bad(i, 0, fmt.Sprintf("map %q is of kind %v, which programs cannot access", m.Def.Name, m.Kind.Type))
 	}
 	c.Map = m

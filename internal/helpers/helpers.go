@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
@@ -23,7 +24,8 @@ var subjects = [][]*Helper{
 	mapHelpers,
 	timeHelpers,
 	traceHelpers,
-	miscHelpers,
+	cpuHelpers,
+	ringbufHelpers,
 }
 
 // Kind says what an argument is and so how it is checked.
@@ -42,14 +44,17 @@ const (
 	Size                   // the length of the pointer before it, at least 1
 	SizeOrZero             // the length of the pointer before it
 	Func                   // a function of the module
+	MapOf                  // a map of the kind that Arg.Type says
+	AnyMap                 // a map of whatever kind; the helper looks which
 )
 
 // Arg describes one argument.
 type Arg struct {
 	Name     string
 	Kind     Kind
-	Size     uint32 // of Mem and MemW that no Size follows: how many bytes
-	Nullable bool   // a pointer may be NULL
+	Size     uint32       // of Mem and MemW that no Size follows: how many bytes
+	Nullable bool         // a pointer may be NULL
+	Type     ebpf.MapType // of MapOf
 }
 
 // Helper is one row.
@@ -189,7 +194,7 @@ func (h *Helper) checkArg(i int) error {
 	case None:
 		return fmt.Errorf("has no kind")
 	}
-	if a.Kind > Func {
+	if a.Kind > AnyMap {
 		return fmt.Errorf("unknown kind %d", a.Kind)
 	}
 	return nil

@@ -7,6 +7,7 @@ package host
 // Host is all of it. Embed [Default] to implement a part.
 type Host interface {
 	Tasks
+	Processors
 }
 
 // Default is the host where the user gives none.
