@@ -8,6 +8,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"github.com/rivetbpf/rivet/internal/bridge"
 	rmaps "github.com/rivetbpf/rivet/internal/maps"
 )
 
@@ -19,6 +20,15 @@ type Map struct {
 	inst   *rmaps.Instance
 	spec   *ebpf.MapSpec // nil when the map comes without one
 	frozen atomic.Bool
+}
+
+func init() {
+	bridge.Instance = func(m any) *rmaps.Instance {
+		if m, ok := m.(*Map); ok && m != nil {
+			return m.inst
+		}
+		return nil
+	}
 }
 
 // Name returns the map's name.

@@ -210,6 +210,7 @@ func (p *Program) repeat(s *slot, n uint32, detail *RunResult) (r0 uint64, err e
 		}
 		s.clean(&p.core.geometry)
 		r, err = p.core.backend.Run(req)
+		s.run.End()
 	}
 	if detail != nil {
 		*detail = RunResult{R0: r.R0, Retired: r.Retired, Duration: time.Since(start) / time.Duration(done), Data: append([]byte{}, s.pkt.Bytes...)}

@@ -197,6 +197,7 @@ func (p *pool) put(s *slot) {
 	if s.reader != nil {
 		s.reader.Exit()
 	}
+	s.run.End()
 	s.run.Context = nil // it may hold much
 	for _, b := range s.borrowed {
 		p.arena.Free(b.at, b.size)

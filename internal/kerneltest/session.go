@@ -65,6 +65,7 @@ type World interface {
 	// Program returns what the side calls a program: to be put into a map.
 	Program(name string) any
 	maps() []string
+	ringReader(m string) (RingEvents, error)
 }
 
 // Session does what a script says, on one side, and keeps a log of all that can be seen of it.

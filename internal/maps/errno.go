@@ -8,23 +8,33 @@ type Errno int
 
 // The errors that map operations give.
 const (
-	EPERM      Errno = 1  // the map is frozen, or read- or write-only on this side
-	ENOENT     Errno = 2  // no such key
-	E2BIG      Errno = 7  // index beyond the array, or no room
-	ENOMEM     Errno = 12 // no guest memory left
-	EEXIST     Errno = 17 // BPF_NOEXIST, and the key exists
-	EINVAL     Errno = 22 // wrong flags, or an operation that the kind does not have
-	EOPNOTSUPP Errno = 95 // not for this kind of map
+	EPERM      Errno = 1   // the map is frozen, or read- or write-only on this side
+	ENOENT     Errno = 2   // no such key
+	E2BIG      Errno = 7   // index beyond the array, or no room
+	EAGAIN     Errno = 11  // no room right now
+	ENOMEM     Errno = 12  // no guest memory left
+	EBUSY      Errno = 16  // in use
+	EEXIST     Errno = 17  // BPF_NOEXIST, and the key exists
+	EINVAL     Errno = 22  // wrong flags, or an operation that the kind does not have
+	ENOSPC     Errno = 28  // the map is full
+	EDEADLK    Errno = 35  // waiting would never end
+	EOPNOTSUPP Errno = 95  // not for this kind of map
+	ETIMEDOUT  Errno = 110 // waited too long
 )
 
 var errnoText = map[Errno]string{
 	EPERM:      "operation not permitted",
 	ENOENT:     "key does not exist",
 	E2BIG:      "key beyond the map's size",
+	EAGAIN:     "resource temporarily unavailable",
 	ENOMEM:     "out of guest memory",
+	EBUSY:      "device or resource busy",
 	EEXIST:     "key already exists",
 	EINVAL:     "invalid argument",
+	ENOSPC:     "the map is full",
+	EDEADLK:    "resource deadlock would occur",
 	EOPNOTSUPP: "operation not supported by this kind of map",
+	ETIMEDOUT:  "timed out",
 }
 
 func (e Errno) Error() string {

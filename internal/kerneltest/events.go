@@ -1,0 +1,79 @@
+package kerneltest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rivetbpf/rivet/ringbuf"
+)
+
+// Event is what a reader of a ring buffer or a perf event array returns.
+type Event struct {
+	Sample    []byte
+	Remaining int
+	CPU       int    // of perf event arrays, as Lost
+	Lost      uint64 // samples that found no room; then Sample is empty
+}
+
+// Events is a reader on either side.
+type Events interface {
+	Next() (Event, error)
+	SetDeadline(time.Time)
+	Flush() error
+	BufferSize() int
+	Close() error
+}
+
+// RingEvents is what readers of ring buffers have, beside that.
+type RingEvents interface {
+	Events
+	AvailableBytes() int
+}
+
+// RingReader makes a reader of a ring buffer. The script closes it.
+func (s *Session) RingReader(m string) RingEvents {
+	r, err := s.ringReader(m)
+	if err != nil {
+		panic(fmt.Sprintf("reader of %s: %v", m, err))
+	}
+	return r
+}
+
+// Drain logs all records that are there.
+func (s *Session) Drain(r Events) {
+	r.SetDeadline(time.Now().Add(-time.Second))
+	for {
+		e, err := r.Next()
+		if err != nil {
+			s.Logf("drained: %s", eventError(err))
+			r.SetDeadline(time.Time{})
+			return
+		}
+		s.Logf("record of %d: %x, %d bytes left, %d lost", len(e.Sample), e.Sample, e.Remaining, e.Lost)
+	}
+}
+
+// eventError names what a reader's error is, as both sides have it.
+func eventError(err error) string {
+	for _, is := range []error{os.ErrDeadlineExceeded, os.ErrClosed} {
+		if errors.Is(err, is) {
+			return is.Error()
+		}
+	}
+	return err.Error()
+}
+
+type ringEvents struct{ *ringbuf.Reader }
+
+// Next is part of [Events].
+func (r ringEvents) Next() (Event, error) {
+	rec, err := r.Read()
+	return Event{Sample: rec.RawSample, Remaining: rec.Remaining}, err
+}
+
+func (w rivetWorld) ringReader(m string) (RingEvents, error) {
+	r, err := ringbuf.NewReader(w.Maps[m])
+	return ringEvents{r}, err
+}
