@@ -15,7 +15,7 @@ declare -A package=(
 )
 case ${1:-test} in
 test | race) ;;
-objects) package[/usr/include/bpf/bpf_helpers.h]='libbpf-dev linux-libc-dev' ;;
+objects) package[/usr/include/bpf/bpf_helpers.h]='libbpf-dev linux-libc-dev' package[bpftool]=bpftool ;;
 *)
 	echo "usage: $0 [test|race|objects]" >&2
 	exit 2

@@ -3,8 +3,10 @@ package load
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"debug/elf"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/objfile"
 )
 
 var byteOrder = binary.LittleEndian
@@ -89,6 +92,8 @@ func (v *converter) externAddress(in *asm.Instruction, name string, lo, hi *bpf.
 		if value, ok = e.opts.Ksyms[name]; !ok && !weak(in) {
 			return fmt.Errorf("address of kernel variable %q: it is unknown and not declared __weak", name)
 		}
+	case objfile.Unknown(name):
+		return fmt.Errorf("reference to %s, which is neither code nor data to a loader of BPF", name)
 	default: // a symbol of inline assembly, whose value the caller has put into the constant
 		return nil
 	}
@@ -108,12 +113,40 @@ func (v *converter) kconfig(in *asm.Instruction, lo, hi *bpf.Insn) error {
 		return fmt.Errorf("section %s is larger than %d bytes", kconfigSection, maxKconfig)
 	}
 	if _, own := v.c.spec.Maps[kconfigSection]; !own { // else its values are the caller's business
-		if err := v.c.extern.setKconfig(v.c.info.MapSpecs[i], off); err != nil {
+		err := v.c.extern.setKconfig(v.c.info.MapSpecs[i], off)
+		if _, missing := errors.AsType[*missingConfig](err); missing && in.Metadata.Get(weakConfig{}) != nil {
+			err = nil // 0
+		}
+		if err != nil {
 			return err
 		}
 	}
 	lo.Imm, hi.Imm = int32(i), int32(off)
 	return nil
+}
+
+// weakConfig is the key of instructions' metadata that marks those which refer to
+// a configuration variable declared __weak.
+type weakConfig struct{}
+
+// markWeak marks the instructions that refer to one of the named configuration variables.
+func markWeak(spec *ebpf.CollectionSpec, names []string) {
+	var ds *btf.Datasec
+	if len(names) == 0 || spec.Types == nil || spec.Types.TypeByName(kconfigSection, &ds) != nil {
+		return
+	}
+	weak := map[uint32]bool{}
+	for _, vs := range ds.Vars {
+		weak[vs.Offset] = slices.Contains(names, vs.Type.TypeName())
+	}
+	for _, p := range spec.Programs {
+		for i := range p.Instructions {
+			in := &p.Instructions[i]
+			if meta := metadata(in, "kconfigMeta"); meta.IsValid() && weak[uint32(meta.FieldByName("Offset").Uint())] {
+				in.Metadata.Set(weakConfig{}, true)
+			}
+		}
+	}
 }
 
 // weak reports whether the kfunc or variable that in names is declared __weak.

@@ -31,14 +31,23 @@ func (e *externs) kconfigValue(name string) (string, error) {
 	}
 	config, err := hostConfig()
 	if err != nil {
-		return "", fmt.Errorf("kconfig variable %s: set it, the host does not tell: %w", name, err)
+		return "", &missingConfig{name, fmt.Errorf("set it, the host does not tell: %w", err)}
 	}
 	v, ok := config[name]
 	if !ok {
-		return "", fmt.Errorf("kconfig variable %s: the host's kernel configuration does not have it", name)
+		return "", &missingConfig{name, errors.New("the host's kernel configuration does not have it")}
 	}
 	return v, nil
 }
+
+// missingConfig is the error for a variable of whose value nothing is known.
+type missingConfig struct {
+	name string
+	err  error
+}
+
+func (m *missingConfig) Error() string { return fmt.Sprintf("kconfig variable %s: %v", m.name, m.err) }
+func (m *missingConfig) Unwrap() error { return m.err }
 
 // kernelVersion turns 6.1.20-foo into the number that KERNEL_VERSION(6,1,20) is.
 func kernelVersion(release string) string {

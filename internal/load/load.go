@@ -78,6 +78,7 @@ func ELF(r io.ReaderAt) (spec *ebpf.CollectionSpec, err error) {
 		return nil, err
 	}
 	mended.Restore(spec)
+	markWeak(spec, mended.Weak())
 	return spec, nil
 }
 

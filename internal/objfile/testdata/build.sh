@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Rebuilds the objects that package objfile mends. Debian's bpftool links two of them into one.
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+. scripts/bpf-clang.sh
+dir=internal/objfile/testdata
+for src in "$dir"/*.c; do
+	bpf_clang v4 "$src" "${src%.c}.o"
+done
+"$CLANG" --target=bpf -c "$dir/nosize.S" -o "$dir/nosize.o"
+bpftool gen object "$dir/linked.o" "$dir/dup1.o" "$dir/dup2.o"
+rm "$dir/dup1.o" "$dir/dup2.o"
