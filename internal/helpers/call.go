@@ -50,6 +50,12 @@ type Run struct {
 	Ctx   []byte // the context, as bytes
 	CtxAt uint64 // and its guest address; 0: none
 	CPU   uint32 // below World.CPUs
+	// Received is the metadata that a tunnel device left with the packet, Socket the socket that the packet or context
+	// belongs to; nil: none. More gives zeroed guest memory until the end of the run.
+	Received *Tunnel
+	Socket   *host.Socket
+	More     func(n int) (b []byte, addr uint64, err error)
+	acts     *actions // what was done to the network around; nil until something was
 	// Layout is what the program is given, Packet its packet; nil where it has none.
 	Layout *progctx.Layout
 	Packet *progctx.Packet

@@ -22,6 +22,7 @@ import (
 // subjects is the registry: one line for each file of helpers.
 var subjects = [][]*Helper{
 	mapHelpers,
+	redirectHelpers, fibHelpers, tunnelHelpers, socketHelpers, sockmapHelpers, msgHelpers,
 	timeHelpers,
 	traceHelpers,
 	cpuHelpers,
@@ -178,7 +179,7 @@ func (h *Helper) checkArg(i int) error {
 	switch a.Kind {
 	case MapKey, MapValue, MapValueW:
 		for _, b := range h.Args[:i] {
-			if b.Kind == Map {
+			if b.Kind == Map || b.Kind == MapOf || b.Kind == AnyMap {
 				return nil
 			}
 		}

@@ -7,10 +7,15 @@ package host
 // Host is all of it. Embed [Default] to implement a part.
 type Host interface {
 	Tasks
+	Network
+	Sockets
 	Processors
 }
 
 // Default is the host where the user gives none.
-type Default struct{}
+type Default struct {
+	noNetwork
+	noSockets
+}
 
 var _ Host = Default{}

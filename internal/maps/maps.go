@@ -14,6 +14,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/host"
 	"github.com/rivetbpf/rivet/internal/rcu"
 )
 
@@ -21,6 +22,7 @@ import (
 var kinds = []*Kind{
 	&arrayKind,
 	&progArrayKind,
+	&devMapKind, &devMapHashKind, &cpuMapKind, &xskMapKind, &sockMapKind, &sockHashKind, &reuseportKind,
 	&perCPUArrayKind,
 	&ringBufKind,
 }
@@ -53,8 +55,9 @@ type Need struct {
 type Env struct {
 	Arena  *arena.Arena
 	Tables *engine.Tables
-	CPUs   int         // processors that per-CPU maps have values for
-	RCU    *rcu.Domain // in which every run, and every user's access, is a reader
+	Net    host.Network // the devices that there are; nil: any
+	CPUs   int          // processors that per-CPU maps have values for
+	RCU    *rcu.Domain  // in which every run, and every user's access, is a reader
 	// Release ends what the special fields of a value hold: timers are cancelled, objects
 	// dropped. A map whose definition [bpf.Map.Owns] something calls it for every value that is
 	// deleted or overwritten. It may be nil.
