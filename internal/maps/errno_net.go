@@ -12,5 +12,4 @@ const (
 	ENETUNREACH     Errno = 101 // no way there
 	EOVERFLOW       Errno = 75  // the number is too large
 	EPROTO          Errno = 71  // not of the protocol that it is said to be
-	EFAULT          Errno = 14  // beyond the packet
 )

@@ -4,19 +4,22 @@ package progctx
 // are given a struct __sk_buff.
 func (l *Layout) XDP() bool { return l == &xdpLayout }
 
+// Offsets of ifindex and gso_size in struct __sk_buff.
+const (
+	ofIfindex = 40
+	ofGSOSize = 176
+)
+
 // Ingress returns the index of the device that the context of an XDP or skb program says the packet came in on.
 func (l *Layout) Ingress(ctx []byte) uint32 {
 	if l == &xdpLayout {
 		return field(ctx, xdpIngress)
 	}
-	return field(ctx, skbIfindex)
+	return field(ctx, ofIfindex)
 }
 
-// skbGSOSize is the offset of gso_size in struct __sk_buff.
-const skbGSOSize = 176
-
 // Segment returns gso_size of an skb program's context.
-func (l *Layout) Segment(ctx []byte) uint32 { return field(ctx, skbGSOSize) }
+func (l *Layout) Segment(ctx []byte) uint32 { return field(ctx, ofGSOSize) }
 
 // SkLookup reports whether programs of this layout choose sockets for connections (struct bpf_sk_lookup).
 func (l *Layout) SkLookup() bool { return l.Name == "struct bpf_sk_lookup" }
