@@ -135,7 +135,7 @@ func newCore(m *bpf.Module, info *load.Info, opts CollectionOptions) (*core, err
 		return nil, err
 	}
 	c.tables = engine.NewTables(m.Maps)
-	env := &rmaps.Env{Arena: c.arena, Tables: c.tables, CPUs: c.opts.CPUs, RCU: new(rcu.Domain)}
+	env := &rmaps.Env{Arena: c.arena, Tables: c.tables, CPUs: c.opts.CPUs, RCU: new(rcu.Domain), Net: c.opts.Host}
 	set, err := rmaps.New(env, m.Maps)
 	if err != nil {
 		return nil, err

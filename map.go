@@ -83,6 +83,12 @@ func wrapError(op string, err error) error {
 		return &mapError{op, e.Error(), []error{syscall.ENOSPC}}
 	case rmaps.ENOMEM:
 		return &mapError{op, e.Error(), []error{syscall.ENOMEM}}
+	case rmaps.EBADF:
+		return &mapError{op, e.Error(), []error{syscall.EBADF}}
+	case rmaps.ENODEV:
+		return &mapError{op, e.Error(), []error{syscall.ENODEV}}
+	case rmaps.EOVERFLOW:
+		return &mapError{op, e.Error(), []error{syscall.EOVERFLOW}}
 	case rmaps.EOPNOTSUPP:
 		return &mapError{op, e.Error(), []error{ErrNotSupported, ebpf.ErrNotSupported}}
 	}
@@ -250,6 +256,9 @@ func (m *Map) put(key, value any, flags uint64) error {
 	if _, ok := value.(*Program); ok {
 		return fmt.Errorf("can't store program in %s", m.Type())
 	}
+	if s, ok := value.(*Socket); ok {
+		return m.putSocket(k, s, flags)
+	}
 	v, err := marshal(value, m.inst.UserSize())
 	if err != nil {
 		return fmt.Errorf("can't marshal value: %w", err)
@@ -268,6 +277,18 @@ func (m *Map) putProgram(a *rmaps.ProgArray, index uint32, value any, flags uint
 		return fmt.Errorf("program %q belongs to another collection than map %q", p.Name(), m.Name())
 	}
 	return a.Put(index, rmaps.Entry{Prog: p.index, Name: p.Name(), Type: p.def.Type, Target: m.core.backend.TailTarget(p.index)}, flags)
+}
+
+// putSocket stores a socket in a map of sockets, where Linux takes its descriptor.
+func (m *Map) putSocket(key []byte, s *Socket, flags uint64) error {
+	sm, ok := m.inst.Map.(*rmaps.SockMap)
+	switch {
+	case !ok:
+		return fmt.Errorf("can't store socket in %s", m.Type())
+	case s == nil:
+		return errors.New("can't marshal a nil Socket")
+	}
+	return sm.Put(key, s, flags)
 }
 
 // Delete removes key. Arrays have no keys to remove ([syscall.EINVAL]); in a

@@ -49,6 +49,11 @@ type RunOptions struct {
 	Flags uint32
 	// CPU is what bpf_get_smp_processor_id gives.
 	CPU uint32
+	// Tunnel is the metadata that a tunnel device left with the packet; nil: none. The program reads it with
+	// bpf_skb_get_tunnel_key and bpf_skb_get_tunnel_opt.
+	Tunnel *Tunnel
+	// Socket is the socket that the packet or the context belongs to; nil: none.
+	Socket *Socket
 
 	// Fuel bounds the run as [CollectionOptions.Fuel] does. 0: the collection's bound.
 	Fuel int64
@@ -71,6 +76,19 @@ type RunResult struct {
 	Duration time.Duration
 	// Data is the packet as the program leaves it, metadata at its front.
 	Data []byte
+
+	// What the last repetition did to the network around:
+
+	// Redirect is where the packet goes, if the program's verdict says that it is redirected; nil otherwise.
+	Redirect *Redirect
+	// Clones are copies of the packet that the program sent off, in order.
+	Clones []Clone
+	// Tunnel is what the program set for the tunnel that the packet leaves by (bpf_skb_set_tunnel_key); nil: nothing.
+	Tunnel *Tunnel
+	// Assigned is the socket that the program gave the packet or connection (bpf_sk_assign); nil: none.
+	Assigned *Socket
+	// ApplyBytes and CorkBytes are what bpf_msg_apply_bytes and bpf_msg_cork_bytes were called with.
+	ApplyBytes, CorkBytes uint32
 }
 
 // Name returns the program's function name.

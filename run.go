@@ -128,6 +128,8 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 		}
 	}
 	s.run.Reset()
+	s.run.ResetActions()
+	s.run.Received, s.run.Socket = opts.Tunnel, opts.Socket
 	if opts.CPU >= uint32(p.core.opts.CPUs) {
 		return fmt.Errorf("CPU is %d, there are %d (CollectionOptions.CPUs)", opts.CPU, p.core.opts.CPUs)
 	}
@@ -208,6 +210,9 @@ func (p *Program) repeat(s *slot, n uint32, detail *RunResult) (r0 uint64, err e
 			err = &engine.Fault{Kind: engine.FaultStopped, Func: req.Func}
 			break
 		}
+		if done > 0 {
+			s.run.ResetActions()
+		}
 		s.clean(&p.core.geometry)
 		r, err = p.core.backend.Run(req)
 		s.run.End()
@@ -215,6 +220,7 @@ func (p *Program) repeat(s *slot, n uint32, detail *RunResult) (r0 uint64, err e
 	if detail != nil {
 		*detail = RunResult{R0: r.R0, Retired: r.Retired, Duration: time.Since(start) / time.Duration(done), Data: append([]byte{}, s.pkt.Bytes...)}
 	}
+	detail.actions(p.core, p.layout, &s.run)
 	return r.R0, err
 }
 

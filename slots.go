@@ -247,6 +247,7 @@ func (p *pool) make() (*slot, error) {
 	}
 	s.run.Nested = func(depth, fn int, args *[5]uint64) (uint64, error) { return p.nested(s, depth, fn, args) }
 	s.more = func(n int) ([]byte, uint64, error) { return p.borrow(s, n) }
+	s.run.More = s.more
 	s.requests[0].StackTop, s.requests[0].Gate = s.stackTop, &s.run
 	p.slots[p.made] = s
 	p.made++

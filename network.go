@@ -1,0 +1,197 @@
+package rivet
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/rivetbpf/rivet/internal/host"
+)
+
+// Network is the part of [Host] that knows devices, routes and neighbours. [FIB] is one.
+type Network = host.Network
+
+// Device is a network device, as a [Network] tells of it.
+type Device = host.Device
+
+// RouteQuery is a packet that looks for its way.
+type RouteQuery = host.RouteQuery
+
+// RouteType is what becomes of a packet.
+type RouteType = host.RouteType
+
+// Route is the answer to a [RouteQuery].
+type Route = host.Route
+
+const (
+	RouteNone        = host.RouteNone        // no route: the packet is not forwarded
+	RouteUnicast     = host.RouteUnicast     // goes on to another host
+	RouteLocal       = host.RouteLocal       // is for this host
+	RouteBlackhole   = host.RouteBlackhole   // dropped in silence
+	RouteUnreachable = host.RouteUnreachable // refused with "host unreachable"
+	RouteProhibit    = host.RouteProhibit    // refused with "prohibited"
+)
+
+// FIB is a [Network] out of tables. Fill it before programs run; they only read it. To make it a part of a
+// host, embed both:
+//
+//	type machine struct {
+//		rivet.DefaultHost
+//		*rivet.FIB
+//	}
+type FIB struct {
+	// Devices are the devices that there are.
+	Devices []Device
+	// Routes are looked through for the longest prefix that holds the destination; of several such routes, for the
+	// lowest metric, then for the first.
+	Routes []FIBRoute
+	// Neighbors are the hosts whose link-layer addresses are known.
+	Neighbors []Neighbor
+}
+
+// FIBRoute is a route of a [FIB].
+type FIBRoute struct {
+	Prefix netip.Prefix
+	// Table is the number of the routing table; 0 is the main table, 254.
+	Table uint32
+	// Mark, if it is not 0, is the mark that packets must have to see the route.
+	Mark uint32
+	// Route is the way. Type RouteNone stands for RouteUnicast.
+	Route Route
+}
+
+// Neighbor is a host on a device's link.
+type Neighbor struct {
+	Ifindex uint32
+	IP      netip.Addr
+	MAC     [6]byte
+}
+
+// mainTable is RT_TABLE_MAIN.
+const mainTable = 254
+
+// Device implements [Network].
+func (f *FIB) Device(ifindex uint32) (Device, bool) {
+	i := slices.IndexFunc(f.Devices, func(d Device) bool { return d.Index == ifindex })
+	if i < 0 {
+		return Device{}, false
+	}
+	return f.Devices[i], true
+}
+
+// Route implements [Network].
+func (f *FIB) Route(q RouteQuery) Route {
+	table := uint32(mainTable)
+	if q.Table != 0 {
+		table = q.Table
+	}
+	var best *FIBRoute
+	for i := range f.Routes {
+		if r := &f.Routes[i]; r.holds(&q, table) && (best == nil || r.before(best)) {
+			best = r
+		}
+	}
+	if best == nil {
+		return Route{}
+	}
+	r := best.Route
+	if r.Type == RouteNone {
+		r.Type = RouteUnicast
+	}
+	return r
+}
+
+// holds reports whether a packet may take the route.
+func (r *FIBRoute) holds(q *RouteQuery, table uint32) bool {
+	own := r.Table
+	if own == 0 {
+		own = mainTable
+	}
+	return own == table && (r.Mark == 0 || r.Mark == q.Mark) && (q.Out == 0 || q.Out == r.Route.Ifindex) && r.Prefix.Contains(q.Dst)
+}
+
+// before reports whether the route is taken rather than another that also holds the packet.
+func (r *FIBRoute) before(o *FIBRoute) bool {
+	if r.Prefix.Bits() != o.Prefix.Bits() {
+		return r.Prefix.Bits() > o.Prefix.Bits()
+	}
+	return r.Route.Metric < o.Route.Metric
+}
+
+// Neighbor implements [Network].
+func (f *FIB) Neighbor(ifindex uint32, ip netip.Addr) (mac [6]byte, ok bool) {
+	i := slices.IndexFunc(f.Neighbors, func(n Neighbor) bool { return n.Ifindex == ifindex && n.IP == ip })
+	if i < 0 {
+		return mac, false
+	}
+	return f.Neighbors[i].MAC, true
+}
+
+// Sockets is the part of [Host] that knows sockets. [SocketTable] is one.
+type Sockets = host.Sockets
+
+// Socket is a socket as programs see it.
+type Socket = host.Socket
+
+// SocketQuery is a flow whose socket is looked up.
+type SocketQuery = host.SocketQuery
+
+// TCPInfo is what struct bpf_tcp_sock shows of a TCP socket.
+type TCPInfo = host.TCPInfo
+
+// SocketTable is a [Sockets] that finds sockets as Linux does: first one connected to the flow, then one bound to its
+// local address, then one bound to the port alone. Fill it before programs run. It is embedded as [FIB] is.
+type SocketTable struct {
+	// Open are the sockets that there are.
+	Open []*Socket
+	// Cookie is the number of the network namespace, 0 for 1.
+	Cookie uint64
+}
+
+// Lookup implements [Sockets].
+func (t *SocketTable) Lookup(q SocketQuery) *Socket {
+	var best *Socket
+	score := 0
+	for _, s := range t.Open {
+		if n := fit(s, &q); n > score {
+			best, score = s, n
+		}
+	}
+	return best
+}
+
+// fit says how well a socket fits a flow, 0 for not at all (compute_score of inet_hashtables.c and udp.c).
+func fit(s *Socket, q *SocketQuery) int {
+	proto := uint32(host.ProtoTCP)
+	if q.UDP {
+		proto = host.ProtoUDP
+	}
+	local, flow := s.Local.Addr().Unmap(), q.Local.Addr().Unmap()
+	score := 1
+	switch {
+	case q.Netns >= 0 || s.Protocol != proto || s.Local.Port() != q.Local.Port(), s.Ifindex != 0 && s.Ifindex != q.Ifindex:
+		return 0
+	case local == flow:
+		score += 2
+	case !local.IsUnspecified() || !bothFamilies(local, flow):
+		return 0
+	}
+	switch remote := s.Remote; {
+	case !remote.IsValid() || remote.Port() == 0: // a UDP socket that is not connected, or a listener
+		if s.Protocol == host.ProtoTCP && s.State != host.TCPListen {
+			return 0
+		}
+	case remote.Port() != q.Remote.Port() || remote.Addr().Unmap() != q.Remote.Addr().Unmap():
+		return 0
+	default:
+		score += 4
+	}
+	return score
+}
+
+// bothFamilies reports whether a socket bound to no address takes flows of an address: one of IPv6 takes both.
+func bothFamilies(unspecified, flow netip.Addr) bool {
+	return unspecified.Is6() || flow.Is4()
+}
+
+// NetnsCookie implements [Sockets].
+func (t *SocketTable) NetnsCookie() uint64 { return max(t.Cookie, 1) }
