@@ -127,6 +127,10 @@ func newCore(m *bpf.Module, info *load.Info, opts CollectionOptions) (*core, err
 	for _, f := range m.Funcs {
 		c.work = max(c.work, f.Work)
 	}
+	if c.opts.CPUs <= 0 {
+		c.opts.CPUs = possibleCPUs()
+	}
+	rmaps.Complete(m.Maps, c.opts.CPUs)
 	table, terr := helpers.NewTable(m, c.userHelpers())
 	if err := errors.Join(rmaps.Check(m.Maps), terr); err != nil {
 		return nil, err
@@ -188,9 +192,6 @@ func (c *core) layOut(table *helpers.Table) error {
 	}
 	if c.opts.PacketMemory == 0 {
 		c.opts.PacketMemory = 1 << 20
-	}
-	if c.opts.CPUs <= 0 {
-		c.opts.CPUs = possibleCPUs()
 	}
 	need := rmaps.Memory(c.module.Maps, c.opts.CPUs)
 	fixed := need.Fixed + 128

@@ -27,6 +27,7 @@ var subjects = [][]*Helper{
 	traceHelpers,
 	cpuHelpers,
 	ringbufHelpers,
+	perfHelpers,
 }
 
 // Kind says what an argument is and so how it is checked.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -69,15 +70,17 @@ func (c *Collection) Run(program string, in Input) (Result, error) {
 		opts.Context, opts.ContextOut = in.Context, make([]byte, len(in.Context))
 	}
 	if p.Type() == ebpf.RawTracepoint {
-		opts.Repeat = 0 // bpf_prog_test_run_raw_tp takes none
+		opts.Repeat, opts.ContextOut = 0, nil // bpf_prog_test_run_raw_tp takes neither; programs cannot write its context
 	}
 	ret, err := p.Run(opts)
 	if err != nil {
 		return Result{}, runError(p, in, err)
 	}
 	res := Result{Ret: ret, Packet: opts.DataOut}
-	if in.Context != nil {
-		res.Context = opts.ContextOut.([]byte)
+	if out, ok := opts.ContextOut.([]byte); ok {
+		res.Context = out
+	} else if in.Context != nil {
+		res.Context = slices.Clone(in.Context)
 	}
 	return res, nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/rivetbpf/rivet/perf"
 	"github.com/rivetbpf/rivet/ringbuf"
 )
 
@@ -43,15 +44,22 @@ func (s *Session) RingReader(m string) RingEvents {
 
 // Drain logs all records that are there.
 func (s *Session) Drain(r Events) {
+	for _, e := range s.drain(r) {
+		s.Logf("record of %d: %x, %d bytes left", len(e.Sample), e.Sample, e.Remaining)
+	}
+}
+
+// drain takes all records that are there, and logs how it ended.
+func (s *Session) drain(r Events) (all []Event) {
 	r.SetDeadline(time.Now().Add(-time.Second))
+	defer r.SetDeadline(time.Time{})
 	for {
 		e, err := r.Next()
 		if err != nil {
-			s.Logf("drained: %s", eventError(err))
-			r.SetDeadline(time.Time{})
-			return
+			s.Logf("%d records: %s", len(all), eventError(err))
+			return all
 		}
-		s.Logf("record of %d: %x, %d bytes left, %d lost", len(e.Sample), e.Sample, e.Remaining, e.Lost)
+		all = append(all, e)
 	}
 }
 
@@ -63,6 +71,41 @@ func eventError(err error) string {
 		}
 	}
 	return err.Error()
+}
+
+// PerfOptions are those of a reader of a perf event array.
+type PerfOptions struct {
+	WakeupEvents, Watermark int
+	Overwritable            bool
+}
+
+// PerfEvents is what readers of perf event arrays have, beside that.
+type PerfEvents interface {
+	Events
+	Pause() error
+	Resume() error
+}
+
+// PerfReader makes a reader of a perf event array. The script closes it.
+func (s *Session) PerfReader(m string, size int, opts PerfOptions) PerfEvents {
+	r, err := s.perfReader(m, size, opts)
+	if err != nil {
+		panic(fmt.Sprintf("reader of %s: %v", m, err))
+	}
+	return r
+}
+
+type perfEvents struct{ *perf.Reader }
+
+// Next is part of [Events].
+func (r perfEvents) Next() (Event, error) {
+	rec, err := r.Read()
+	return Event{Sample: rec.RawSample, Remaining: rec.Remaining, CPU: rec.CPU, Lost: rec.LostSamples}, err
+}
+
+func (w rivetWorld) perfReader(m string, size int, opts PerfOptions) (PerfEvents, error) {
+	r, err := perf.NewReaderWithOptions(w.Maps[m], size, perf.ReaderOptions(opts))
+	return perfEvents{r}, err
 }
 
 type ringEvents struct{ *ringbuf.Reader }

@@ -66,6 +66,7 @@ type World interface {
 	Program(name string) any
 	maps() []string
 	ringReader(m string) (RingEvents, error)
+	perfReader(m string, size int, opts PerfOptions) (PerfEvents, error)
 }
 
 // Session does what a script says, on one side, and keeps a log of all that can be seen of it.

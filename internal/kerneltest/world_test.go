@@ -18,6 +18,7 @@ import (
 var scripts = [][]Script{
 	arrayScripts,
 	ringbufScripts,
+	perfScripts,
 }
 
 // TestWorld does every script in the kernel and on each engine.

@@ -13,6 +13,8 @@ const (
 	E2BIG      Errno = 7   // index beyond the array, or no room
 	EAGAIN     Errno = 11  // no room right now
 	ENOMEM     Errno = 12  // no guest memory left
+	EACCES     Errno = 13  // memory that is too small
+	EFAULT     Errno = 14  // a bad address
 	EBUSY      Errno = 16  // in use
 	EEXIST     Errno = 17  // BPF_NOEXIST, and the key exists
 	EINVAL     Errno = 22  // wrong flags, or an operation that the kind does not have
@@ -26,8 +28,11 @@ var errnoText = map[Errno]string{
 	EPERM:      "operation not permitted",
 	ENOENT:     "key does not exist",
 	E2BIG:      "key beyond the map's size",
+	EBADF:      "bad file descriptor",
 	EAGAIN:     "resource temporarily unavailable",
 	ENOMEM:     "out of guest memory",
+	EACCES:     "permission denied",
+	EFAULT:     "bad address",
 	EBUSY:      "device or resource busy",
 	EEXIST:     "key already exists",
 	EINVAL:     "invalid argument",

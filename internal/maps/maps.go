@@ -25,6 +25,7 @@ var kinds = []*Kind{
 	&devMapKind, &devMapHashKind, &cpuMapKind, &xskMapKind, &sockMapKind, &sockHashKind, &reuseportKind,
 	&perCPUArrayKind,
 	&ringBufKind,
+	&perfArrayKind,
 }
 
 // Kind is a kind of map.
@@ -32,6 +33,8 @@ type Kind struct {
 	Type ebpf.MapType
 	// Guest reports whether a guest may call the map_*_elem helpers on it.
 	Guest bool
+	// Complete fills in what a definition leaves out, where there are so many processors; nil: nothing.
+	Complete func(d *bpf.Map, cpus int)
 	// Check says what is wrong with a definition.
 	Check func(*bpf.Map) error
 	// Frees says that values come and go while guests may hold them, so that runs
@@ -145,6 +148,15 @@ func KindOf(t uint32) *Kind {
 		}
 	}
 	return nil
+}
+
+// Complete fills in what definitions leave to whoever loads them.
+func Complete(defs []*bpf.Map, cpus int) {
+	for _, d := range defs {
+		if k := KindOf(d.Type); k != nil && k.Complete != nil {
+			k.Complete(d, cpus)
+		}
+	}
 }
 
 // Check says everything that is wrong with a module's maps: first all whose
