@@ -195,6 +195,7 @@ func (c *core) layOut(table *helpers.Table) error {
 	}
 	need := rmaps.Memory(c.module.Maps, c.opts.CPUs)
 	fixed := need.Fixed + 128
+	need.More += helpers.HeapMemory(c.module)
 	slot := c.geometry.slotMemory()
 	if need.Fixed > limit || fixed+slot > limit {
 		return fmt.Errorf("guest memory: maps take %d bytes and a run %d, the limit is %d", need.Fixed, slot, limit)
@@ -248,8 +249,9 @@ func (c *core) startPool(w *helpers.World) {
 	if c.opts.Host != nil {
 		w.Host = c.opts.Host
 	}
-	c.pool = &pool{arena: c.arena, geometry: c.geometry, world: w, frees: rmaps.Frees(w.Maps), nested: c.runNested, slots: make([]*slot, c.opts.MaxRuns), close: c.free}
+	c.pool = &pool{arena: c.arena, geometry: c.geometry, world: w, frees: rmaps.Frees(w.Maps) || helpers.Allocates(c.module), nested: c.runNested, slots: make([]*slot, c.opts.MaxRuns), close: c.free}
 	c.pool.wake.L = &c.pool.mu
+	w.Timers.Manual, w.Timers.Run = c.opts.Clock != nil, c.runCallback
 }
 
 // free gives back what the engine holds. No run is in flight.

@@ -235,7 +235,7 @@ func (m *Map) Update(key, value any, flags ebpf.MapUpdateFlags) error {
 	if err := m.writable(); err != nil {
 		return wrapError("update", err)
 	}
-	if flags&ebpf.UpdateLock != 0 { // bpf_map_check_op_flags: no value holds a bpf_spin_lock
+	if flags&ebpf.UpdateLock != 0 && m.inst.Def.SpinLock() < 0 { // bpf_map_check_op_flags
 		return wrapError("update", rmaps.EINVAL)
 	}
 	if err := m.put(key, value, uint64(flags)); err != nil {

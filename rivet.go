@@ -154,8 +154,12 @@ type CollectionOptions struct {
 	// Clock, if set, is what all clocks of programs read, in nanoseconds since the machine started:
 	// bpf_ktime_get_ns and bpf_ktime_get_boot_ns give it as it is, bpf_ktime_get_coarse_ns rounded
 	// down to a timer tick of 4 ms, bpf_ktime_get_tai_ns as if the machine had started at the epoch, and bpf_jiffies64 in
-	// ticks, from 2^32-75000 on as Linux counts with CONFIG_HZ=250. nil: the host's clocks.
+	// ticks, from 2^32-75000 on as Linux counts with CONFIG_HZ=250. Timers then go off when
+	// [Collection.RunTimers] is called. nil: the host's clocks.
 	Clock func() uint64
+	// OnFault, if set, is called with the [*Fault] of a timer's or a work queue's function, which nobody
+	// waits for. It may be called by several goroutines at once, and must not close programs.
+	OnFault func(error)
 	// Random, if set, is what bpf_get_prandom_u32 reads.
 	Random func() uint32
 

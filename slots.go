@@ -217,7 +217,7 @@ func (p *pool) hand(s *slot) {
 	p.wake.Signal()
 }
 
-// shut refuses further runs. What the engine holds is freed with the end of the last run.
+// shut refuses further runs and ends what timers do. What the engine holds is freed with the end of the last run.
 func (p *pool) shut() {
 	p.mu.Lock()
 	p.closed = true
@@ -225,6 +225,9 @@ func (p *pool) shut() {
 	p.release()
 	p.mu.Unlock()
 	p.wake.Broadcast()
+	if p.world != nil {
+		p.world.Timers.Close()
+	}
 }
 
 // make adds a slot. The lock is held.

@@ -107,3 +107,11 @@ func CopyFields(fields []Field, dst, src []byte) {
 	}
 	copy(dst[min(at, len(dst)):], src[min(at, len(src)):])
 }
+
+// ClearFields zeroes the special fields of a value.
+func ClearFields(fields []Field, value []byte) {
+	for i := range fields {
+		f := &fields[i]
+		clear(value[min(int(f.Offset), len(value)):min(int(f.Offset+f.Size), len(value))])
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/host"
 	"github.com/rivetbpf/rivet/internal/maps"
 	"github.com/rivetbpf/rivet/internal/progctx"
@@ -28,6 +29,9 @@ type World struct {
 	TAI    func() uint64 // nanoseconds since 1970, leap seconds counted
 	Random func() uint32 // for get_prandom_u32
 	Host   host.Host     // the machine around
+	Timers *Timers
+
+	heap *heap
 
 	mu    sync.Mutex
 	print io.Writer // for trace_printk; nil: thrown away
@@ -35,8 +39,11 @@ type World struct {
 
 // NewWorld returns a world whose trace_printk writes to print, one call at a time.
 func NewWorld(m *bpf.Module, env *maps.Env, ms []*maps.Instance, t *Table, print io.Writer) *World {
-	return &World{Module: m, Arena: env.Arena, CPUs: env.CPUs, RCU: env.RCU, Maps: ms, Table: t,
+	w := &World{Module: m, Arena: env.Arena, CPUs: env.CPUs, RCU: env.RCU, Maps: ms, Table: t,
 		Clock: since(monotonic0), Boot: since(boot0), TAI: since(tai0), Random: random, Host: host.Default{}, print: print}
+	w.Timers, w.heap = newTimers(w), newHeap(w)
+	env.Release = w.Release
+	return w
 }
 
 // MaxNesting is how deep runs may nest: a helper may call back into the guest,
@@ -65,8 +72,14 @@ type Run struct {
 	// in a helper that the program itself called.
 	Nested func(depth, fn int, args *[5]uint64) (uint64, error)
 
+	// Callback is what is run where the run is not a program's, but a timer's.
+	Callback *Callback
+
 	depth    int
 	calls    [MaxNesting]Call
+	held     held          // locks
+	owned    []*heapObject // objects that the run has references to
+	thrown   *engine.Exit  // by bpf_throw
 	reserved []reservation // records of ring buffers that the run has open
 }
 
@@ -88,7 +101,7 @@ type Call struct {
 func (c *Call) Depth() int { return c.Run.depth }
 
 // Reset makes a run ready for another start, after one that may have ended in a panic.
-func (r *Run) Reset() { r.depth = 0 }
+func (r *Run) Reset() { r.depth, r.thrown, r.Callback = 0, nil, nil }
 
 // Moved writes the packet's new addresses and length into the context, after a helper changed them.
 func (r *Run) Moved() { r.Layout.Refresh(r.Ctx, r.Packet) }
@@ -133,7 +146,11 @@ func (c *Call) Invoke(handle uint64, args *[5]uint64) (uint64, error) {
 	if c.Run.Nested == nil || c.Run.depth >= MaxNesting {
 		return 0, fmt.Errorf("%s: helpers and callbacks nest deeper than %d", c.Helper.Name, MaxNesting)
 	}
-	return c.Run.Nested(c.Run.depth, fn, args)
+	r0, err := c.Run.Nested(c.Run.depth, fn, args)
+	if c.Run.thrown != nil && err == nil {
+		err = c.Run.thrown // on its way out of the callback
+	}
+	return r0, err
 }
 
 // ArgError says which argument of which helper is bad and why. Args count from 1.

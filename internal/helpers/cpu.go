@@ -11,7 +11,7 @@ var cpuHelpers = []*Helper{
 	}},
 	{ID: 153, Name: "per_cpu_ptr", Fn: perCPUPtr, Args: []Arg{{Name: "percpu_ptr", Kind: Scalar}, {Name: "cpu", Kind: Scalar}}},
 	{ID: 154, Name: "this_cpu_ptr", Args: []Arg{{Name: "percpu_ptr", Kind: Scalar}}, Fn: func(c *Call) (uint64, error) {
-		return c.Run.World.Host.PerCPU(c.Args[0], c.Run.CPU), nil
+		return c.Run.World.perCPU(c.Args[0], c.Run.CPU), nil
 	}},
 }
 
@@ -21,7 +21,15 @@ func perCPUPtr(c *Call) (uint64, error) {
 	if cpu >= uint32(c.Run.World.CPUs) {
 		return 0, nil
 	}
-	return c.Run.World.Host.PerCPU(c.Args[0], cpu), nil
+	return c.Run.World.perCPU(c.Args[0], cpu), nil
+}
+
+// perCPU finds a processor's copy of an object that programs allocated, or of a variable of the host's.
+func (w *World) perCPU(ptr uint64, cpu uint32) uint64 {
+	if at, ok := w.heap.perCPU(ptr, cpu); ok {
+		return at
+	}
+	return w.Host.PerCPU(ptr, cpu)
 }
 
 func random() uint32 { return rand.Uint32() }

@@ -237,7 +237,7 @@ func TestNames(t *testing.T) {
 	}
 	for _, s := range subjects {
 		for _, h := range s {
-			if err := h.check(); err != nil || Name(h.ID) != h.Name {
+			if err := h.check(); err != nil || h.ID != 0 && Name(h.ID) != h.Name {
 				t.Errorf("helper %d is %q in Linux, %q here; %v", h.ID, Name(h.ID), h.Name, err)
 			}
 		}

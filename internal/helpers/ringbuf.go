@@ -93,4 +93,8 @@ func (r *Run) End() {
 		v.ring.Commit(v.addr, 0, true)
 	}
 	r.reserved = r.reserved[:0]
+	r.releaseLocks()
+	if len(r.owned) > 0 {
+		r.releaseObjects()
+	}
 }

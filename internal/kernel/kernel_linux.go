@@ -69,8 +69,11 @@ func (c *Collection) Run(program string, in Input) (Result, error) {
 	if in.Context != nil {
 		opts.Context, opts.ContextOut = in.Context, make([]byte, len(in.Context))
 	}
-	if p.Type() == ebpf.RawTracepoint {
+	switch p.Type() {
+	case ebpf.RawTracepoint:
 		opts.Repeat, opts.ContextOut = 0, nil // bpf_prog_test_run_raw_tp takes neither; programs cannot write its context
+	case ebpf.Syscall:
+		opts.Repeat = 0 // bpf_prog_test_run_syscall takes none
 	}
 	ret, err := p.Run(opts)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 // fieldStructs are the structures that are special fields.
 var fieldStructs = map[string]bpf.Field{
 	"bpf_spin_lock":     {Kind: bpf.SpinLock, Size: 4},
-	"bpf_res_spin_lock": {Kind: bpf.ResSpinLock, Size: 8},
+	"bpf_res_spin_lock": {Kind: bpf.ResSpinLock, Size: 4},
 	"bpf_timer":         {Kind: bpf.Timer, Size: 16},
 	"bpf_wq":            {Kind: bpf.Workqueue, Size: 16},
 	"bpf_task_work":     {Kind: bpf.TaskWork, Size: 8},

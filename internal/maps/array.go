@@ -10,7 +10,6 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 )
 
@@ -26,11 +25,11 @@ var arrayKind = Kind{
 	New: newArray,
 }
 
-// array is a map of kind Array. Whoever touches mem keeps the array, and so the
+// array is a map of kind Array. Whoever touches mem keeps the array, and so env's
 // arena, alive until then: mem may be memory that the arena unmaps.
 type array struct {
 	def    *bpf.Map
-	arena  *arena.Arena
+	env    *Env
 	mem    []byte
 	addr   uint64
 	stride uint64
@@ -72,7 +71,7 @@ func newArray(env *Env, _ int, d *bpf.Map) (Map, error) {
 	if !ok {
 		panic("BUG: arena gave an address that it does not have")
 	}
-	return &array{def: d, arena: env.Arena, mem: mem, addr: addr, stride: stride}, nil
+	return &array{def: d, env: env, mem: mem, addr: addr, stride: stride}, nil
 }
 
 func (a *array) ValueAddr() uint64 { return a.addr }
@@ -95,9 +94,29 @@ func (a *array) Read(key, value []byte) error {
 	if i >= a.def.MaxEntries {
 		return ENOENT
 	}
+	if a.def.Fields != nil {
+		return a.readFields(value, i, false)
+	}
 	load(value, a.value(i))
 	runtime.KeepAlive(a)
 	return nil
+}
+
+// ReadLocked is part of [LockedReader].
+func (a *array) ReadLocked(key, value []byte) error {
+	i := binary.LittleEndian.Uint32(key)
+	switch {
+	case a.def.SpinLock() < 0:
+		return EINVAL
+	case i >= a.def.MaxEntries:
+		return ENOENT
+	}
+	return a.readFields(value, i, true)
+}
+
+func (a *array) readFields(value []byte, i uint32, locked bool) error {
+	defer runtime.KeepAlive(a)
+	return readFields(a.def, value, a.value(i), locked)
 }
 
 // Update is array_map_update_elem.
@@ -115,12 +134,29 @@ func (a *array) Write(key, value []byte, flags uint64) error {
 		return E2BIG
 	case flags&NoExist != 0:
 		return EEXIST
-	case flags&FLock != 0:
-		return EINVAL // no value holds a bpf_spin_lock
+	case flags&FLock != 0 && a.def.SpinLock() < 0:
+		return EINVAL
 	}
-	store(a.value(i), value)
-	runtime.KeepAlive(a)
-	return nil
+	defer runtime.KeepAlive(a)
+	if a.def.Fields == nil {
+		store(a.value(i), value)
+		return nil
+	}
+	err := writeFields(a.def, a.value(i), value, flags)
+	if err == nil && a.env.Release != nil && a.def.Owns() {
+		a.env.Release(a.def, a.addr+uint64(i)*a.stride)
+	}
+	return err
+}
+
+// Holds is part of [Holder].
+func (a *array) Holds(addr uint64, key []byte) uint64 {
+	i := (addr - a.addr) / a.stride
+	if addr < a.addr || i >= uint64(a.def.MaxEntries) {
+		return 0
+	}
+	binary.LittleEndian.PutUint32(key, uint32(i))
+	return a.addr + i*a.stride
 }
 
 func (a *array) Delete([]byte) error { return EINVAL }
