@@ -49,7 +49,11 @@ func init() {
 var preferred = []Engine{EngineNative, EngineHart, EngineInterp}
 
 func newInterp(p *parts) (backend, error) {
-	return interp.New(p.module, p.arena, p.tables, p.opts.TailCalls.scheme())
+	e, err := interp.New(p.module, p.arena, p.tables, p.opts.TailCalls.scheme())
+	if err == nil && p.opts.Coverage {
+		e.Count()
+	}
+	return e, err
 }
 
 func newHart(p *parts) (backend, error) {

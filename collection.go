@@ -119,6 +119,12 @@ func NewProgram(spec *ProgramSpec) (*Program, error) {
 
 // newCore makes everything that a module needs in order to run.
 func newCore(m *bpf.Module, info *load.Info, opts CollectionOptions) (*core, error) {
+	if opts.Coverage {
+		var err error
+		if opts.Engine, err = opts.covering(); err != nil {
+			return nil, err
+		}
+	}
 	eng, err := opts.Engine.resolve()
 	if err != nil {
 		return nil, err

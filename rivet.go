@@ -151,6 +151,9 @@ type CollectionOptions struct {
 	// Host is the machine around the programs: what helpers ask about processes,
 	// memory, routes and sockets. nil: [DefaultHost].
 	Host Host
+	// Coverage counts how often each source line is executed, for [Collection.Coverage].
+	// The interpreter does it: with another engine than that or EngineDefault it is an error.
+	Coverage bool
 	// Clock, if set, is what all clocks of programs read, in nanoseconds since the machine started:
 	// bpf_ktime_get_ns and bpf_ktime_get_boot_ns give it as it is, bpf_ktime_get_coarse_ns rounded
 	// down to a timer tick of 4 ms, bpf_ktime_get_tai_ns as if the machine had started at the epoch, and bpf_jiffies64 in

@@ -48,6 +48,7 @@ type Line struct {
 	Insn int // slot number
 	File string
 	Num  int
+	Col  int // column, from 1 on; 0 where the object does not say
 	Text string
 }
 

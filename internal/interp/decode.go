@@ -25,6 +25,8 @@ type code struct {
 	ops   []op // one per slot, and one after the last
 	frame uint64
 	burn  bool // bpf.Func.CallsBurn
+	// counts, if not nil, is how often each slot was executed.
+	counts []uint64
 }
 
 // Codes for what the opcode byte alone does not tell. Everything else keeps its
@@ -58,6 +60,9 @@ const (
 	opNotCode // second half of a 64-bit immediate, end of the function
 	opBack    // added to the code of a jump that does not go forward
 )
+
+// opCount is added to the code of an instruction whose executions are counted.
+const opCount = 1 << 15
 
 func decodeFunc(mod *bpf.Module, f *bpf.Func, base uint64) (*code, error) {
 	c := &code{index: f.Index, frame: uint64(f.FrameSize), burn: f.CallsBurn, ops: make([]op, len(f.Insns)+1)}

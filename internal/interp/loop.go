@@ -2,6 +2,7 @@ package interp
 
 import (
 	"math/bits"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
@@ -45,12 +46,18 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 		n++
 		code := in.code
 		if code >= opBack {
-			if fuel--; fuel < 0 {
-				if fuel = m.refuel(); fuel < 0 {
-					return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
-				}
+			if code >= opCount {
+				atomic.AddUint64(&fn.counts[pc-1], 1)
+				code -= opCount
 			}
-			code -= opBack
+			if code >= opBack {
+				if fuel--; fuel < 0 {
+					if fuel = m.refuel(); fuel < 0 {
+						return engine.Result{Retired: n, Left: fuel}, m.ends(fn, pc-1)
+					}
+				}
+				code -= opBack
+			}
 		}
 		d, s := in.dst&(numRegs-1), in.src&(numRegs-1)
 		switch code {

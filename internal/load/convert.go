@@ -140,7 +140,7 @@ func (v *converter) line(slot int, in *asm.Instruction) {
 	if !ok || src == nil {
 		return
 	}
-	l := bpf.Line{Insn: slot, File: src.FileName(), Num: int(src.LineNumber()), Text: src.Line()}
+	l := bpf.Line{Insn: slot, File: src.FileName(), Num: int(src.LineNumber()), Col: int(src.LineColumn()), Text: src.Line()}
 	v.u.lines = append(v.u.lines, l)
 }
 
