@@ -152,7 +152,7 @@ func newCore(m *bpf.Module, info *load.Info, opts CollectionOptions) (*core, err
 	}
 	for i, inst := range set {
 		m.Maps[i].Values = inst.ValueAddr()
-		mp := &Map{core: c, inst: inst}
+		mp := &Map{core: c, inst: inst, frozen: new(atomic.Bool)}
 		if i < len(info.MapSpecs) {
 			mp.spec = info.MapSpecs[i]
 		}

@@ -19,7 +19,8 @@ type Map struct {
 	core   *core
 	inst   *rmaps.Instance
 	spec   *ebpf.MapSpec // nil when the map comes without one
-	frozen atomic.Bool
+	frozen *atomic.Bool  // of all clones
+	closed atomic.Bool
 }
 
 func init() {
@@ -110,10 +111,15 @@ func (m *Map) key(key any) ([]byte, error) {
 }
 
 // Lookup retrieves the value at key into valueOut: a pointer or a []byte of the
-// value's size, for program arrays also a **Program.
+// value's size, for program arrays also a **Program. The value of a per-CPU map is a slice with an element
+// for each processor ([CollectionOptions.CPUs]), or a pointer to a slice, which is made anew.
 //
 // Returns an error that is [ebpf.ErrKeyNotExist] if the key has no value.
-func (m *Map) Lookup(key, valueOut any) error {
+func (m *Map) Lookup(key, valueOut any) error { return m.LookupWithFlags(key, valueOut, 0) }
+
+// LookupWithFlags is Lookup. With [ebpf.LookupLock] the value is copied while its bpf_spin_lock is
+// held; the lock itself, as other fields that programs alone may use, reads as zeros.
+func (m *Map) LookupWithFlags(key, valueOut any, flags ebpf.MapLookupFlags) error {
 	k, err := m.key(key)
 	if err != nil {
 		return fmt.Errorf("lookup: %w", err)
@@ -121,23 +127,29 @@ func (m *Map) Lookup(key, valueOut any) error {
 	if out, ok := valueOut.(**Program); ok {
 		return m.lookupProgram(k, out)
 	}
-	if b, ok := valueOut.([]byte); ok && len(b) == m.inst.UserSize() {
-		return m.read(k, b)
+	if b, ok := valueOut.([]byte); ok && len(b) == m.inst.UserSize() && !m.inst.Kind.PerCPU {
+		return m.read(k, b, flags)
 	}
 	value := make([]byte, m.inst.UserSize())
-	if err := m.read(k, value); err != nil {
+	if err := m.read(k, value, flags); err != nil {
 		return err
 	}
-	if err := unmarshal(valueOut, value); err != nil {
+	if err := m.unmarshalValue(valueOut, value); err != nil {
 		return fmt.Errorf("lookup: %w", err)
 	}
 	return nil
 }
 
-func (m *Map) read(key, value []byte) error {
+func (m *Map) read(key, value []byte, flags ebpf.MapLookupFlags) error {
 	err := m.readable()
-	if err == nil {
-		err = m.inst.Read(key, value)
+	switch {
+	case flags&^ebpf.LookupLock != 0:
+		err = rmaps.EINVAL
+	case err != nil:
+	case flags != 0 && m.inst.Def.SpinLock() < 0:
+		err = rmaps.EINVAL
+	default:
+		err = m.readValue(key, value, flags != 0)
 	}
 	switch err {
 	case nil:
@@ -148,8 +160,19 @@ func (m *Map) read(key, value []byte) error {
 	return wrapError("lookup", err)
 }
 
+// readValue copies a value, under its lock if that is asked of a map whose values have one.
+func (m *Map) readValue(key, value []byte, locked bool) error {
+	if l, ok := m.inst.Map.(rmaps.LockedReader); ok && locked {
+		return l.ReadLocked(key, value)
+	}
+	return m.inst.Read(key, value)
+}
+
 // readable and writable enforce what a map allows to users (map_get_sys_perms).
 func (m *Map) readable() error {
+	if m.closed.Load() {
+		return errClosedMap
+	}
 	if m.Flags()&rmaps.FWronly != 0 {
 		return rmaps.EPERM
 	}
@@ -157,6 +180,9 @@ func (m *Map) readable() error {
 }
 
 func (m *Map) writable() error {
+	if m.closed.Load() {
+		return errClosedMap
+	}
 	if m.Flags()&rmaps.FRdonly != 0 || m.frozen.Load() {
 		return rmaps.EPERM
 	}
@@ -181,6 +207,11 @@ func (m *Map) lookupProgram(key []byte, out **Program) error {
 //
 // Returns [ebpf.ErrKeyNotExist] if the key has no value, [ErrNotSupported] for kinds that keep all their values.
 func (m *Map) LookupAndDelete(key, valueOut any) error {
+	return m.LookupAndDeleteWithFlags(key, valueOut, 0)
+}
+
+// LookupAndDeleteWithFlags is LookupAndDelete with the flags of [Map.LookupWithFlags].
+func (m *Map) LookupAndDeleteWithFlags(key, valueOut any, flags ebpf.MapLookupFlags) error {
 	var k []byte
 	var err error
 	if key != nil || m.KeySize() != 0 {
@@ -188,30 +219,46 @@ func (m *Map) LookupAndDelete(key, valueOut any) error {
 			return fmt.Errorf("lookup and delete: %w", err)
 		}
 	}
-	t, ok := m.inst.Map.(rmaps.Taker)
-	if !ok {
-		return wrapError("lookup and delete", rmaps.EOPNOTSUPP)
-	}
 	value := make([]byte, m.inst.UserSize())
-	if err = m.readable(); err == nil {
-		err = m.writable()
-	}
-	if err == nil {
-		err = t.Take(k, value, 0)
-	}
-	if err != nil {
+	if err := m.take(k, value, flags); err != nil {
 		return wrapError("lookup and delete", err)
 	}
-	if err := unmarshal(valueOut, value); err != nil {
+	if err := m.unmarshalValue(valueOut, value); err != nil {
 		return fmt.Errorf("lookup and delete: %w", err)
 	}
 	return nil
 }
 
-// LookupBytes returns a copy of the value at key, nil if the key has no value.
+// take is map_lookup_and_delete_elem.
+func (m *Map) take(key, value []byte, flags ebpf.MapLookupFlags) error {
+	if flags&^ebpf.LookupLock != 0 {
+		return rmaps.EINVAL
+	}
+	if err := m.readable(); err != nil {
+		return err
+	}
+	if err := m.writable(); err != nil {
+		return err
+	}
+	if flags != 0 && m.inst.Def.SpinLock() < 0 {
+		return rmaps.EINVAL
+	}
+	t, ok := m.inst.Map.(rmaps.Taker)
+	if !ok {
+		return rmaps.EOPNOTSUPP
+	}
+	return t.Take(key, value, uint64(flags))
+}
+
+// LookupBytes returns a copy of the value at key, nil if the key has no value. The values of
+// a per-CPU map follow each other, each rounded up to 8 bytes.
 func (m *Map) LookupBytes(key any) ([]byte, error) {
+	k, err := m.key(key)
+	if err != nil {
+		return nil, fmt.Errorf("lookup: %w", err)
+	}
 	value := make([]byte, m.inst.UserSize())
-	err := m.Lookup(key, value)
+	err = m.read(k, value, 0)
 	if errors.Is(err, ebpf.ErrKeyNotExist) {
 		return nil, nil
 	}
@@ -225,7 +272,7 @@ func (m *Map) LookupBytes(key any) ([]byte, error) {
 func (m *Map) Put(key, value any) error { return m.Update(key, value, ebpf.UpdateAny) }
 
 // Update changes the value at key. Values are marshalled as cilium/ebpf does,
-// little-endian; what goes into a program array is a *Program of the same
+// little-endian; that of a per-CPU map is a slice with an element for each processor; what goes into a program array is a *Program of the same
 // collection. A program of another type than those that use the array is
 // refused, because a tail call cannot change the type.
 //
@@ -259,7 +306,7 @@ func (m *Map) put(key, value any, flags uint64) error {
 	if s, ok := value.(*Socket); ok {
 		return m.putSocket(k, s, flags)
 	}
-	v, err := marshal(value, m.inst.UserSize())
+	v, err := m.marshalValue(value)
 	if err != nil {
 		return fmt.Errorf("can't marshal value: %w", err)
 	}
@@ -344,11 +391,15 @@ func (m *Map) NextKeyBytes(key any) ([]byte, error) {
 	return next, nil
 }
 
-// Freeze makes the map read-only for users. Programs may still write to it. A
-// map that users could not write anyway (BPF_F_RDONLY) is refused ([syscall.EPERM]).
+// Freeze makes the map read-only for users. Programs may still write to it. A map that users
+// cannot write anyway is refused ([syscall.EPERM]), and one whose values have fields that only programs use ([ErrNotSupported]).
 func (m *Map) Freeze() error {
-	if m.Flags()&rmaps.FRdonly != 0 {
-		return wrapError("freeze", rmaps.EPERM)
+	err := m.writable()
+	if m.inst.Def.Fields != nil {
+		err = rmaps.EOPNOTSUPP
+	}
+	if err != nil {
+		return wrapError("can't freeze map", err)
 	}
 	m.frozen.Store(true)
 	return nil

@@ -162,7 +162,7 @@ func TestMissing(t *testing.T) {
 	}
 	_, err := rivet.NewCollection(&ebpf.CollectionSpec{
 		Maps: map[string]*ebpf.MapSpec{
-			"h": {Name: "h", Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: 1},
+			"h": {Name: "h", Type: 9998, KeySize: 4, ValueSize: 4, MaxEntries: 1},
 			"s": {Name: "s", Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8, MaxEntries: 1},
 			"k": {Name: "k", Type: ebpf.Array, KeySize: 8, ValueSize: 8, MaxEntries: 1},
 		},
@@ -174,7 +174,7 @@ func TestMissing(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`"h" (Hash)`, `"s" (StackTrace)`, `"k" (Array): key size is 8`,
+	for _, want := range []string{`"h" (MapType(9998))`, `"s" (StackTrace)`, `"k" (Array): key size is 8`,
 		"helper 26 (skb_load_bytes) (used by a, b)", "helper 7777 (used by b)"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not mention %s", err, want)

@@ -92,7 +92,7 @@ func (g geometry) stack() uint64 { return uint64(g.whole) * uint64(g.nests) }
 
 // slotMemory is what one slot takes of the arena, with the allocator's rounding.
 func (g geometry) slotMemory() uint64 {
-	return g.stack() + progctx.MaxContext + packetRoom + 3*128
+	return g.stack() + progctx.MaxContext + packetRoom + 8*helpers.MaxNesting + 4*128
 }
 
 // pool hands out slots. They are made when they are first needed.
@@ -242,6 +242,9 @@ func (p *pool) make() (*slot, error) {
 		return nil, err
 	}
 	if s.packet, s.packetAt, err = p.region(packetRoom); err != nil {
+		return nil, err
+	}
+	if _, s.run.Keys, err = p.region(8 * helpers.MaxNesting); err != nil {
 		return nil, err
 	}
 	s.run.World, s.run.Packet = p.world, &s.pkt

@@ -71,6 +71,8 @@ type Run struct {
 	// Nested runs function fn of the module below the frames in use; depth is 1
 	// in a helper that the program itself called.
 	Nested func(depth, fn int, args *[5]uint64) (uint64, error)
+	// Keys is the guest address of MaxNesting words of 8 bytes, for keys of arrays that callbacks get.
+	Keys uint64
 
 	// Callback is what is run where the run is not a program's, but a timer's.
 	Callback *Callback
@@ -95,6 +97,8 @@ type Call struct {
 	Helper *Helper
 	User   any    // what package rivet keeps for the next call
 	buf    []byte // scratch of trace_printk, likewise
+	walk   maps.Walk
+	called [5]uint64 // arguments of a callback
 }
 
 // Depth returns how many helpers are active in this run, this one included.

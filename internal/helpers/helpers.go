@@ -22,6 +22,7 @@ import (
 // subjects is the registry: one line for each file of helpers.
 var subjects = [][]*Helper{
 	mapHelpers,
+	mapWalkHelpers,
 	redirectHelpers, fibHelpers, tunnelHelpers, socketHelpers, sockmapHelpers, msgHelpers,
 	timeHelpers,
 	traceHelpers,

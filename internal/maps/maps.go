@@ -24,6 +24,10 @@ var kinds = []*Kind{
 	&progArrayKind,
 	&devMapKind, &devMapHashKind, &cpuMapKind, &xskMapKind, &sockMapKind, &sockHashKind, &reuseportKind,
 	&perCPUArrayKind,
+	&hashKind,
+	&perCPUHashKind,
+	&lruHashKind,
+	&lruPerCPUHashKind,
 	&ringBufKind,
 	&perfArrayKind,
 }
@@ -107,13 +111,16 @@ const (
 // Flags of a definition (linux/bpf.h). RDONLY and WRONLY bind the user's side,
 // the others the guest's.
 const (
-	FNumaNode   = 1 << 2
-	FRdonly     = 1 << 3
-	FWronly     = 1 << 4
-	FRdonlyProg = 1 << 7
-	FWronlyProg = 1 << 8
-	FMmapable   = 1 << 10
-	FInnerMap   = 1 << 12
+	FNoPrealloc  = 1 << 0
+	FNoCommonLRU = 1 << 1
+	FNumaNode    = 1 << 2
+	FRdonly      = 1 << 3
+	FWronly      = 1 << 4
+	FZeroSeed    = 1 << 6
+	FRdonlyProg  = 1 << 7
+	FWronlyProg  = 1 << 8
+	FMmapable    = 1 << 10
+	FInnerMap    = 1 << 12
 
 	accessMask = FRdonly | FWronly | FRdonlyProg | FWronlyProg
 )

@@ -86,7 +86,7 @@ func TestNextKey(t *testing.T) {
 // What goes wrong is told all at once.
 func TestCheck(t *testing.T) {
 	err := Check([]*bpf.Map{
-		{Name: "h", Type: 1, KeySize: 4, ValueSize: 4, MaxEntries: 1},
+		{Name: "h", Type: 9998, KeySize: 4, ValueSize: 4, MaxEntries: 1},
 		{Name: "new", Type: 9999},
 		{Name: "key", Type: 2, KeySize: 2, ValueSize: 4, MaxEntries: 1},
 		{Name: "value", Type: 2, KeySize: 4, ValueSize: 0, MaxEntries: 1},
@@ -101,7 +101,7 @@ func TestCheck(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`"h" (Hash), "new" (MapType(9999))`, `"key" (Array): key size is 2`, `"value" (Array): value size`, `"huge"`, `"none"`,
+	for _, want := range []string{`"h" (MapType(9998)), "new" (MapType(9999))`, `"key" (Array): key size is 2`, `"value" (Array): value size`, `"huge"`, `"none"`,
 		`"flags" (Array): unknown flags 0x1`, `"both"`, `"slots" (ProgramArray)`, `"progs" (ProgramArray): value size is 8`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %s:\n%v", want, err)
