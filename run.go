@@ -133,7 +133,7 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 	if opts.CPU >= uint32(p.core.opts.CPUs) {
 		return fmt.Errorf("CPU is %d, there are %d (CollectionOptions.CPUs)", opts.CPU, p.core.opts.CPUs)
 	}
-	s.run.CPU, s.run.Layout = opts.CPU, p.layout
+	s.run.CPU, s.run.Layout, s.run.Type = opts.CPU, p.layout, p.def.Type
 	req := &s.requests[0] // what is the same in all runs of a slot is there
 	req.Func, req.Fuel, req.Work, req.Stop, req.Trace = p.def.Func, p.core.fuel, p.core.work, nil, nil
 	req.Args[0], req.Args[1] = p.layout.Args(s.run.CtxAt, &s.pkt)

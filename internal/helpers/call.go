@@ -63,6 +63,7 @@ type Run struct {
 	Socket   *host.Socket
 	More     func(n int) (b []byte, addr uint64, err error)
 	acts     *actions // what was done to the network around; nil until something was
+	Type     string   // of the program, as cilium/ebpf names it
 	// Layout is what the program is given, Packet its packet; nil where it has none.
 	Layout *progctx.Layout
 	Packet *progctx.Packet

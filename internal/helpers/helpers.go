@@ -37,6 +37,7 @@ var subjects = [][]*Helper{
 	cpuHelpers,
 	ringbufHelpers,
 	perfHelpers,
+	dynptrHelpers,
 }
 
 // Kind says what an argument is and so how it is checked.

@@ -20,6 +20,7 @@ var scripts = [][]Script{
 	flowScripts,
 	ringbufScripts,
 	perfScripts,
+	dynptrScripts,
 }
 
 // TestWorld does every script in the kernel and on each engine.

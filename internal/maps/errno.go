@@ -19,6 +19,7 @@ const (
 	EEXIST     Errno = 17  // BPF_NOEXIST, and the key exists
 	EINVAL     Errno = 22  // wrong flags, or an operation that the kind does not have
 	ENOSPC     Errno = 28  // the map is full
+	ERANGE     Errno = 34  // out of range
 	EDEADLK    Errno = 35  // waiting would never end
 	EOPNOTSUPP Errno = 95  // not for this kind of map
 	ETIMEDOUT  Errno = 110 // waited too long
@@ -37,6 +38,7 @@ var errnoText = map[Errno]string{
 	EEXIST:     "key already exists",
 	EINVAL:     "invalid argument",
 	ENOSPC:     "the map is full",
+	ERANGE:     "numerical result out of range",
 	EDEADLK:    "resource deadlock would occur",
 	EOPNOTSUPP: "operation not supported by this kind of map",
 	ETIMEDOUT:  "timed out",
