@@ -86,6 +86,8 @@ func wrapError(op string, err error) error {
 		return &mapError{op, e.Error(), []error{syscall.ENOMEM}}
 	case rmaps.EBADF:
 		return &mapError{op, e.Error(), []error{syscall.EBADF}}
+	case rmaps.EBUSY:
+		return &mapError{op, e.Error(), []error{syscall.EBUSY}}
 	case rmaps.ENODEV:
 		return &mapError{op, e.Error(), []error{syscall.ENODEV}}
 	case rmaps.EOVERFLOW:

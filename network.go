@@ -41,9 +41,11 @@ const (
 type FIB struct {
 	// Devices are the devices that there are.
 	Devices []Device
-	// Routes are looked through for the longest prefix that holds the destination; of several such routes, for the
-	// lowest metric, then for the first.
+	// Routes of a table are looked through for the longest prefix that holds the destination; of several such routes, for
+	// the lowest metric, then for the first.
 	Routes []FIBRoute
+	// Rules name tables that are looked through after the local one (255) and before the main one (254), in order.
+	Rules []FIBRule
 	// Neighbors are the hosts whose link-layer addresses are known.
 	Neighbors []Neighbor
 }
@@ -51,10 +53,8 @@ type FIB struct {
 // FIBRoute is a route of a [FIB].
 type FIBRoute struct {
 	Prefix netip.Prefix
-	// Table is the number of the routing table; 0 is the main table, 254.
+	// Table is the number of the routing table. 0 is the local table for routes of type RouteLocal, the main table for others.
 	Table uint32
-	// Mark, if it is not 0, is the mark that packets must have to see the route.
-	Mark uint32
 	// Route is the way. Type RouteNone stands for RouteUnicast.
 	Route Route
 }
@@ -66,8 +66,17 @@ type Neighbor struct {
 	MAC     [6]byte
 }
 
-// mainTable is RT_TABLE_MAIN.
-const mainTable = 254
+// FIBRule sends packets with a mark to a table.
+type FIBRule struct {
+	Mark  uint32 // 0: all packets
+	Table uint32
+}
+
+// RT_TABLE_MAIN and RT_TABLE_LOCAL.
+const (
+	mainTable  = 254
+	localTable = 255
+)
 
 // Device implements [Network].
 func (f *FIB) Device(ifindex uint32) (Device, bool) {
@@ -80,13 +89,31 @@ func (f *FIB) Device(ifindex uint32) (Device, bool) {
 
 // Route implements [Network].
 func (f *FIB) Route(q RouteQuery) Route {
-	table := uint32(mainTable)
-	if q.Table != 0 {
-		table = q.Table
+	switch {
+	case q.Table != 0:
+		return f.table(&q, q.Table)
+	case q.Direct:
+		return f.table(&q, mainTable)
 	}
+	if r := f.table(&q, localTable); r.Type != RouteNone {
+		return r
+	}
+	for _, rule := range f.Rules {
+		if rule.Mark != 0 && rule.Mark != q.Mark {
+			continue
+		}
+		if r := f.table(&q, rule.Table); r.Type != RouteNone {
+			return r
+		}
+	}
+	return f.table(&q, mainTable)
+}
+
+// table looks through one table.
+func (f *FIB) table(q *RouteQuery, n uint32) Route {
 	var best *FIBRoute
 	for i := range f.Routes {
-		if r := &f.Routes[i]; r.holds(&q, table) && (best == nil || r.before(best)) {
+		if r := &f.Routes[i]; r.holds(q, n) && (best == nil || r.before(best)) {
 			best = r
 		}
 	}
@@ -100,13 +127,17 @@ func (f *FIB) Route(q RouteQuery) Route {
 	return r
 }
 
-// holds reports whether a packet may take the route.
+// holds reports whether a packet may take the route. A device to leave by is a wish alone in IPv6 (rt6_score_route).
 func (r *FIBRoute) holds(q *RouteQuery, table uint32) bool {
 	own := r.Table
-	if own == 0 {
+	switch {
+	case own == 0 && r.Route.Type == RouteLocal:
+		own = localTable
+	case own == 0:
 		own = mainTable
 	}
-	return own == table && (r.Mark == 0 || r.Mark == q.Mark) && (q.Out == 0 || q.Out == r.Route.Ifindex) && r.Prefix.Contains(q.Dst)
+	refuses := r.Route.Type >= RouteBlackhole // has no device
+	return own == table && (q.Out == 0 || q.Out == r.Route.Ifindex || refuses || q.Dst.Is6()) && r.Prefix.Contains(q.Dst)
 }
 
 // before reports whether the route is taken rather than another that also holds the packet.

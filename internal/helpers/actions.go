@@ -2,10 +2,14 @@ package helpers
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/rivetbpf/rivet/internal/host"
 	"github.com/rivetbpf/rivet/internal/maps"
 )
+
+// networkHelpers is all that a program does to the network around its packet and asks of it.
+var networkHelpers = slices.Concat(redirectHelpers, fibHelpers, tunnelHelpers, socketHelpers, cookieHelpers, sockmapHelpers, msgHelpers)
 
 // RedirectKind says what a packet is sent to.
 type RedirectKind uint8

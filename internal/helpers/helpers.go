@@ -23,7 +23,7 @@ import (
 var subjects = [][]*Helper{
 	mapHelpers,
 	mapWalkHelpers,
-	redirectHelpers, fibHelpers, tunnelHelpers, socketHelpers, sockmapHelpers, msgHelpers,
+	networkHelpers,
 	timeHelpers,
 	traceHelpers,
 	lockHelpers,

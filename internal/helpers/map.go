@@ -25,7 +25,10 @@ func mapLookup(c *Call) (uint64, error) {
 	if err := c.forbid(maps.FWronlyProg, "map is write-only for programs (BPF_F_WRONLY_PROG)"); err != nil {
 		return 0, err
 	}
-	return c.Map.Lookup(c.Run.CPU, c.Mem[1]), nil
+	if addr := c.Map.Lookup(c.Run.CPU, c.Mem[1]); addr != 0 {
+		return addr, nil
+	}
+	return c.lookupSocket()
 }
 
 func mapUpdate(c *Call) (uint64, error) {

@@ -21,7 +21,7 @@ var socketHelpers = []*Helper{
 	{ID: 96, Name: "tcp_sock", Fn: tcpSock, Args: []Arg{{Name: "sk", Kind: Scalar}}},
 	{ID: 98, Name: "get_listener_sock", Fn: getListener, Args: []Arg{{Name: "sk", Kind: Scalar}}},
 	{ID: 99, Name: "skc_lookup_tcp", Fn: skLookup(false, false), Args: lookupArgs},
-	{ID: 122, Name: "get_netns_cookie", Fn: getNetnsCookie, Args: []Arg{{Name: "ctx", Kind: Ctx, Nullable: true}}},
+	{ID: 122, Name: "get_netns_cookie", Fn: getNetnsCookie, Args: []Arg{{Name: "ctx", Kind: Scalar}}},
 	{ID: 124, Name: "sk_assign", Fn: skAssign,
 		Args: []Arg{{Name: "ctx", Kind: Ctx}, {Name: "sk", Kind: Scalar}, {Name: "flags", Kind: Scalar}}},
 	{ID: 128, Name: "sk_cgroup_id", Fn: skCgroupID, Args: []Arg{{Name: "sk", Kind: Scalar}}},
@@ -147,7 +147,12 @@ func getSocketUID(c *Call) (uint64, error) {
 	return uint64(s.UID), nil
 }
 
-func getNetnsCookie(c *Call) (uint64, error) { return c.Run.World.Host.NetnsCookie(), nil }
+func getNetnsCookie(c *Call) (uint64, error) {
+	if at := c.Args[0]; at != 0 && at != c.Run.CtxAt {
+		return 0, c.bad(0, 0, "neither NULL nor the program's context")
+	}
+	return c.Run.World.Host.NetnsCookie(), nil
+}
 
 // cgroupAt is __bpf_sk_ancestor_cgroup_id: the control group at a level counted from the root, which is 0; 0 where there is none.
 func cgroupAt(s *host.Socket, level int) uint64 {

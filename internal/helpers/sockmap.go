@@ -109,3 +109,12 @@ func skSelectReuseport(c *Call) (uint64, error) {
 	c.toSocket(s, c.Mem[2], 0)
 	return 0, nil
 }
+
+// lookupSocket is what map_lookup_elem gives where a map has no value at an address: a socket, which the
+// program is to release, or NULL.
+func (c *Call) lookupSocket() (uint64, error) {
+	if m, ok := c.Map.Map.(*maps.SockMap); ok {
+		return c.take(m.Socket(c.Mem[1]))
+	}
+	return 0, nil
+}

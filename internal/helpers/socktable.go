@@ -3,6 +3,7 @@ package helpers
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 
 	"github.com/rivetbpf/rivet/internal/host"
 )
@@ -122,28 +123,38 @@ func fillSocket(b []byte, s *host.Socket) {
 	le.PutUint32(b[12:], s.Protocol)
 	le.PutUint32(b[16:], s.Mark)
 	le.PutUint32(b[20:], s.Priority)
-	if a := s.Local.Addr(); a.Is4() || a.Is4In6() {
-		v := a.Unmap().As4()
-		copy(b[24:], v[:])
-	} else if a.Is6() {
-		v := a.As16()
-		copy(b[28:], v[:])
-	}
+	connected := s.Remote.IsValid() && s.Remote.Port() != 0
+	fillAddr(b[24:44], s.Local.Addr(), connected)
 	le.PutUint32(b[44:], uint32(s.Local.Port()))
 	be.PutUint16(b[48:], s.Remote.Port())
-	if a := s.Remote.Addr(); a.Is4() || a.Is4In6() {
-		v := a.Unmap().As4()
-		copy(b[52:], v[:])
-	} else if a.Is6() {
-		v := a.As16()
-		copy(b[56:], v[:])
-	}
+	fillAddr(b[52:72], s.Remote.Addr(), connected)
 	le.PutUint32(b[72:], s.State)
 	le.PutUint32(b[76:], s.RxQueue-1) // -1: none
 	if s.TCP != nil {
 		fillTCP(b[sockTCPAt:], s.TCP)
 	}
 }
+
+// fillAddr writes an address as struct bpf_sock has it: an IPv4 address, and behind it one of IPv6. Each family shows
+// something in the other's place, too: once connected (sk_rcv_saddr_set), or always (__inet6_bind).
+func fillAddr(b []byte, a netip.Addr, connected bool) {
+	v4 := a.Is4() || a.Is4In6()
+	switch v6 := a.As16(); {
+	case !a.IsValid():
+	case v4 && connected:
+		copy(b, v6[12:])
+		copy(b[4:], v6[:])
+	case v4:
+		copy(b, v6[12:])
+	case a.IsUnspecified():
+	default:
+		copy(b, loopback4For6[:])
+		copy(b[4:], v6[:])
+	}
+}
+
+// loopback4For6 is LOOPBACK4_IPV6, what stands for an address of IPv6 among those of IPv4.
+var loopback4For6 = [4]byte{127, 0, 0, 6}
 
 // fillTCP writes struct bpf_tcp_sock.
 func fillTCP(b []byte, t *host.TCPInfo) {

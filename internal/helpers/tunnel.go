@@ -53,7 +53,8 @@ const (
 	tunnelVXLAN    = 0x1000
 	tunnelNoCache  = 0x2000
 	tunnelERSPAN   = 0x4000
-	tunnelOptions  = tunnelGeneve | tunnelVXLAN | tunnelERSPAN
+	tunnelGTP      = 0x8000
+	tunnelOptions  = tunnelGeneve | tunnelVXLAN | tunnelERSPAN | tunnelGTP
 )
 
 // struct bpf_tunnel_key, and the sizes that it had when it was younger.

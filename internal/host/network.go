@@ -57,7 +57,7 @@ type Route struct {
 	Gateway netip.Addr // next hop, of either family; invalid: the destination is a neighbour
 	Source  netip.Addr // preferred source address; invalid: none
 	Metric  uint32
-	MTU     uint32 // of the route; 0: the device's
+	MTU     uint32 // locked to the route (mtu lock); 0: the device's
 	Encap   bool   // leaves through a lightweight tunnel
 }
 

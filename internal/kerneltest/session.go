@@ -24,6 +24,9 @@ type Script struct {
 	// Edit changes what is loaded, on every side.
 	Edit func(*ebpf.CollectionSpec)
 	Do   func(*Session)
+	// Net are commands (of ip(8), without its name) that make a network namespace in which the kernel's side is done; nil:
+	// that of the test. Rivet's side has it from Options.Host.
+	Net []string
 	// Alone says why no kernel can do this; engines are still compared with each other.
 	Alone string
 }

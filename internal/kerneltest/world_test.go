@@ -18,6 +18,7 @@ import (
 var scripts = [][]Script{
 	arrayScripts,
 	flowScripts,
+	netScripts, sockScripts,
 	ringbufScripts,
 	perfScripts,
 	dynptrScripts,
@@ -86,6 +87,7 @@ func (sc *Script) spec(t *testing.T) *ebpf.CollectionSpec {
 
 func inKernel(t *testing.T, sc *Script) []string {
 	t.Helper()
+	defer enterNamespace(t, sc.Net)()
 	c, err := kernel.Load(sc.spec(t))
 	if err != nil {
 		t.Fatalf("kernel: %v", err)

@@ -3,6 +3,7 @@ package maps
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 
@@ -114,6 +115,8 @@ func (m *SockMap) Put(key []byte, s *host.Socket, flags uint64) error {
 		return EEXIST
 	case old == nil && flags == Exist:
 		return ENOENT
+	case m.def.Type == uint32(ebpf.ReusePortSockArray) && m.has(s):
+		return EBUSY
 	case old == nil && len(m.socks) >= int(m.def.MaxEntries):
 		return E2BIG
 	case old == nil && !m.indexed():
@@ -124,6 +127,16 @@ func (m *SockMap) Put(key []byte, s *host.Socket, flags uint64) error {
 	return nil
 }
 
+// has reports whether a socket is in the map. The lock is held.
+func (m *SockMap) has(s *host.Socket) bool {
+	for _, k := range m.socks {
+		if k == s {
+			return true
+		}
+	}
+	return false
+}
+
 // Lookup gives no address: what a program gets is a socket, which lives as long as its run
 // (helpers give it an address).
 func (m *SockMap) Lookup(uint32, []byte) uint64 { return 0 }
@@ -131,8 +144,13 @@ func (m *SockMap) Lookup(uint32, []byte) uint64 { return 0 }
 // Update refuses: programs put sockets, not bytes.
 func (m *SockMap) Update(uint32, []byte, []byte, uint64) error { return EOPNOTSUPP }
 
-// Write refuses: a socket is put by [SockMap.Put], and what is no socket's descriptor is EBADF.
-func (m *SockMap) Write([]byte, []byte, uint64) error { return EBADF }
+// Write refuses: a socket is put by [SockMap.Put], and what is no socket's descriptor is EBADF, or EINVAL if it could be none.
+func (m *SockMap) Write(_, value []byte, _ uint64) error {
+	if words(value) > math.MaxInt32 {
+		return EINVAL
+	}
+	return EBADF
+}
 
 // Read gives the socket's cookie (sock_map_lookup_sys).
 func (m *SockMap) Read(key, value []byte) error {
