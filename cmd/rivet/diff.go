@@ -13,6 +13,7 @@ import (
 	"github.com/rivetbpf/rivet"
 	"github.com/rivetbpf/rivet/internal/kernel"
 	"github.com/rivetbpf/rivet/internal/progctx"
+	"github.com/rivetbpf/rivet/internal/verdict"
 )
 
 func init() { commands = append(commands, (*app).diffCommand) }
@@ -304,7 +305,7 @@ func (d *differ) packet(ctx context.Context, data []byte) error {
 		}
 		o.Side = s.Name
 		if o.Fault == "" {
-			o.Verdict = verdict(d.typ, uint64(o.Ret))
+			o.Verdict = verdict.Name(d.typ, uint64(o.Ret))
 		}
 		if d.layout.Packet {
 			o.Changes = changes(data, o.packet, fields)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rivetbpf/rivet/internal/progctx"
+	"github.com/rivetbpf/rivet/internal/verdict"
 )
 
 // two makes a differ whose sides gave these packets and returned these values.
@@ -16,7 +17,7 @@ func two(before, a, b []byte, retA, retB uint32) (*differ, []diffRow) {
 	for i, p := range [][]byte{a, b} {
 		d.sides = append(d.sides, &side{sideInfo: sideInfo{Name: string(rune('a' + i))}})
 		ret := []uint32{retA, retB}[i]
-		results = append(results, outcome{Ret: ret, Verdict: verdict("XDP", uint64(ret)), packet: p})
+		results = append(results, outcome{Ret: ret, Verdict: verdict.Name("XDP", uint64(ret)), packet: p})
 	}
 	return d, d.packetRows(before, results, []field{{"eth.dst", 0, 6}})
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/gopacket/gopacket/layers"
+
+	"github.com/rivetbpf/rivet/internal/verdict"
 )
 
 func unhex(t *testing.T, s string) []byte {
@@ -88,10 +90,10 @@ func TestVerdict(t *testing.T) {
 		{"SocketFilter", 0, "0", true}, {"SocketFilter", 64, "64", false},
 		{"CGroupSKB", 0, "0", true}, {"TracePoint", 5, "5", false}, {"Netfilter", 1, "NF_ACCEPT", false},
 	} {
-		if got := verdict(c.kind, c.r0); got != c.want {
+		if got := verdict.Name(c.kind, c.r0); got != c.want {
 			t.Errorf("verdict(%s, %#x) = %s, want %s", c.kind, c.r0, got, c.want)
 		}
-		if got := dropped(c.kind, c.r0); got != c.dropped {
+		if got := verdict.Dropped(c.kind, c.r0); got != c.dropped {
 			t.Errorf("dropped(%s, %#x) = %v", c.kind, c.r0, got)
 		}
 	}

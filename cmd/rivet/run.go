@@ -13,6 +13,7 @@ import (
 
 	"github.com/rivetbpf/rivet"
 	"github.com/rivetbpf/rivet/internal/progctx"
+	"github.com/rivetbpf/rivet/internal/verdict"
 )
 
 func init() { commands = append(commands, (*app).runCommand) }
@@ -244,9 +245,9 @@ func (r *runner) packet(ctx context.Context, data []byte, ci gopacket.CaptureInf
 		rep.Faults++
 		p.Fault = fault.Error()
 	} else {
-		p.Verdict = verdict(r.program.Type().String(), res.R0)
+		p.Verdict = verdict.Name(r.program.Type().String(), res.R0)
 		rep.Verdicts[p.Verdict]++
-		if r.layout.Packet && !dropped(r.program.Type().String(), res.R0) {
+		if r.layout.Packet && !verdict.Dropped(r.program.Type().String(), res.R0) {
 			after = res.Data
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/progctx"
 	"github.com/rivetbpf/rivet/internal/trace"
+	"github.com/rivetbpf/rivet/internal/verdict"
 )
 
 func init() { commands = append(commands, (*app).traceCommand) }
@@ -140,7 +141,7 @@ func traceRun(ctx context.Context, l *loaded, data []byte, limit int) (*trace.Ru
 	case err != nil:
 		return nil, err
 	default:
-		run.Verdict = verdict(l.program.Type().String(), res.R0)
+		run.Verdict = verdict.Name(l.program.Type().String(), res.R0)
 	}
 	run.Retired = res.Retired
 	if run.Verdict == fmt.Sprint(res.R0) {

@@ -1,4 +1,5 @@
-package main
+// Package verdict names what programs return.
+package verdict
 
 import "strconv"
 
@@ -20,9 +21,9 @@ var sameVerdicts = map[string]string{
 	"SchedACT": "SchedCLS", "SkMsg": "SkSKB", "SkReuseport": "SkSKB", "SkLookup": "SkSKB", "LWTOut": "LWTIn",
 }
 
-// verdict names what a program of a type returned; a value without a name is
+// Name names what a program of a type returned; a value without a name is
 // written as a number.
-func verdict(progType string, r0 uint64) string {
+func Name(progType string, r0 uint64) string {
 	if t, ok := sameVerdicts[progType]; ok {
 		progType = t
 	}
@@ -35,9 +36,9 @@ func verdict(progType string, r0 uint64) string {
 	return strconv.FormatInt(int64(r0), 10)
 }
 
-// dropped tells whether a packet with this verdict goes no further.
-func dropped(progType string, r0 uint64) bool {
-	switch verdict(progType, r0) {
+// Dropped tells whether a packet with this verdict goes no further.
+func Dropped(progType string, r0 uint64) bool {
+	switch Name(progType, r0) {
 	case "XDP_ABORTED", "XDP_DROP", "TC_ACT_SHOT", "TC_ACT_STOLEN", "TC_ACT_QUEUED", "TC_ACT_TRAP",
 		"SK_DROP", "BPF_DROP", "NF_DROP":
 		return true
