@@ -215,39 +215,6 @@ func (h *Helper) checkArg(i int) error {
 func (k Kind) isSize() bool { return k == Size || k == SizeOrZero }
 func (k Kind) isMem() bool  { return k == Mem || k == MemW }
 
-// missing lists all that m calls and t lacks, each with the programs that need it.
-func (t *Table) missing(m *bpf.Module) error {
-	need := map[string]map[string]bool{}
-	var r reach
-	for i, f := range m.Funcs {
-		for _, in := range f.Insns {
-			if in.Op != bpf.OpCall || in.Src == bpf.CallSubprog || in.IsTailCall() || t.Find(in.Src, in.Imm) != nil {
-				continue
-			}
-			if r == nil {
-				r = Reach(m)
-			}
-			name := NameOf(m, in.Src, in.Imm)
-			if need[name] == nil {
-				need[name] = map[string]bool{}
-			}
-			for _, p := range r.users(m, i) {
-				need[name][p] = true
-			}
-		}
-	}
-	if len(need) == 0 {
-		return nil
-	}
-	var list []string
-	for name, progs := range need {
-		list = append(list, fmt.Sprintf("%s (used by %s)", name, strings.Join(sorted(progs), ", ")))
-	}
-	sort.Strings(list)
-	return fmt.Errorf("the object calls what is not there: %s; register them as CollectionOptions.Helpers",
-		strings.Join(list, "; "))
-}
-
 // users names the programs from which function fn can be reached; fn itself when there is none.
 func (r reach) users(m *bpf.Module, fn int) []string {
 	var names []string

@@ -3,7 +3,6 @@ package maps
 // Errors that maps of devices, processors and sockets give, and helpers that ask for routes and sockets.
 const (
 	EPROTONOSUPPORT Errno = 93  // no such protocol
-	EACCES          Errno = 13  // a cookie that is none of ours
 	EBADF           Errno = 9   // what is put is no socket
 	ENODEV          Errno = 19  // no such device or processor
 	EMSGSIZE        Errno = 90  // longer than allowed
