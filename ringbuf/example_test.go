@@ -88,3 +88,41 @@ func ExampleReader_SetDeadline() {
 	}
 	// Output: 16 bytes, 0 left
 }
+
+// What a user puts into a user ring buffer a program takes out.
+func ExampleWriter() {
+	spec, err := rivet.LoadCollectionSpec("../testdata/world/user_ringbuf.o")
+	if err != nil {
+		log.Fatal(err)
+	}
+	coll, err := rivet.NewCollection(spec)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer coll.Close()
+	w, err := ringbuf.NewWriter(coll.Maps["samples"])
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer w.Close()
+
+	if _, err := w.Write([]byte("a sample")); err != nil { // copies
+		log.Fatal(err)
+	}
+	sample, err := w.Reserve(16) // does not
+	if err != nil {
+		log.Fatal(err)
+	}
+	copy(sample.Data(), "another sample")
+	sample.Submit()
+
+	if _, err := coll.Programs["drain"].Run(&rivet.RunOptions{Data: make([]byte, 14)}); err != nil {
+		log.Fatal(err)
+	}
+	var drained uint64
+	if err := coll.Maps["notes"].Lookup(uint32(0), &drained); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(drained, "samples,", w.AvailableBytes(), "bytes free")
+	// Output: 2 samples, 4096 bytes free
+}

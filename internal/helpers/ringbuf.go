@@ -8,7 +8,7 @@ import (
 	"github.com/rivetbpf/rivet/internal/maps"
 )
 
-// Ring buffers: enum bpf_func_id 130 to 134, kernel/bpf/ringbuf.c.
+// Ring buffers: enum bpf_func_id 130 to 134 and 209, kernel/bpf/ringbuf.c.
 var ringbufHelpers = []*Helper{
 	{ID: 130, Name: "ringbuf_output", Fn: ringbufOutput,
 		Args: []Arg{ringbufArg, {Name: "data", Kind: Mem}, {Name: "size", Kind: SizeOrZero}, {Name: "flags", Kind: Scalar}}},
@@ -20,6 +20,8 @@ var ringbufHelpers = []*Helper{
 		Args: []Arg{{Name: "data", Kind: Scalar}, {Name: "flags", Kind: Scalar}}},
 	{ID: 134, Name: "ringbuf_query", Fn: ringbufQuery,
 		Args: []Arg{ringbufArg, {Name: "flags", Kind: Scalar}}},
+	{ID: 209, Name: "user_ringbuf_drain", Fn: userRingbufDrain,
+		Args: []Arg{{Name: "ringbuf", Kind: MapOf, Type: ebpf.UserRingbuf}, {Name: "callback", Kind: Func}, {Name: "ctx", Kind: Scalar}, {Name: "flags", Kind: Scalar}}},
 }
 
 var ringbufArg = Arg{Name: "ringbuf", Kind: MapOf, Type: ebpf.RingBuf}
@@ -38,6 +40,25 @@ func ringbufReserve(c *Call) (uint64, error) {
 }
 
 func ringbufQuery(c *Call) (uint64, error) { return c.ringbuf().Query(c.Args[1]), nil }
+
+// userRingbufDrain calls back with a dynptr for each record.
+func userRingbufDrain(c *Call) (uint64, error) {
+	ring := c.Map.Map.(*maps.UserRing)
+	callback, ctx := c.Args[1], c.Args[2]
+	mem, ok := c.Run.World.Arena.Bytes(ring.Dynptr, dynptrBytes)
+	if !ok {
+		panic("BUG: a user ring buffer has no dynptr")
+	}
+	n, err := ring.Drain(c.Args[3], func(addr uint64, size uint32) (uint64, error) {
+		newDynptr(addr, dynptrLocal, size).put(mem)
+		c.Args = [5]uint64{ring.Dynptr, ctx}
+		return c.Invoke(callback, &c.Args)
+	})
+	if err != nil {
+		return number(err)
+	}
+	return n, nil
+}
 
 // reservation is a record of a ring buffer that a run has reserved and not committed.
 type reservation struct {

@@ -73,6 +73,45 @@ func eventError(err error) string {
 	return err.Error()
 }
 
+// RingWriter makes records for programs to drain.
+type RingWriter interface {
+	// Reserve returns memory for a record, and what submits or discards it.
+	Reserve(size int) (data []byte, commit func(discard bool), err error)
+	AvailableBytes() int
+	Close() error
+}
+
+// RingWriter makes a writer of a user ring buffer. The script closes it.
+func (s *Session) RingWriter(m string) RingWriter {
+	w, err := s.ringWriter(m)
+	if err != nil {
+		panic(fmt.Sprintf("writer of %s: %v", m, err))
+	}
+	return w
+}
+
+type ringWriter struct{ *ringbuf.Writer }
+
+// Reserve is part of [RingWriter].
+func (w ringWriter) Reserve(size int) (data []byte, commit func(bool), err error) {
+	s, err := w.Writer.Reserve(size)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.Data(), func(discard bool) {
+		if discard {
+			s.Discard()
+		} else {
+			s.Submit()
+		}
+	}, nil
+}
+
+func (w rivetWorld) ringWriter(m string) (RingWriter, error) {
+	wr, err := ringbuf.NewWriter(w.Maps[m])
+	return ringWriter{wr}, err
+}
+
 // PerfOptions are those of a reader of a perf event array.
 type PerfOptions struct {
 	WakeupEvents, Watermark int

@@ -69,6 +69,7 @@ type World interface {
 	Program(name string) any
 	maps() []string
 	ringReader(m string) (RingEvents, error)
+	ringWriter(m string) (RingWriter, error)
 	perfReader(m string, size int, opts PerfOptions) (PerfEvents, error)
 }
 

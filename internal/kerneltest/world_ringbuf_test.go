@@ -98,4 +98,63 @@ var ringbufScripts = []Script{
 		defer again.Close()
 		s.Drain(again)
 	}},
+	{Object: "user_ringbuf", Do: func(s *Session) {
+		w, r := s.RingWriter("samples"), s.RingReader("events")
+		defer w.Close()
+		defer r.Close()
+		send := func(word uint64, size int, discard bool) {
+			b, commit, err := w.Reserve(size)
+			s.Logf("reserve %d: %v, %d bytes free", size, Errno(err), w.AvailableBytes())
+			if err == nil {
+				clear(b)
+				if size >= 8 {
+					binary.LittleEndian.PutUint64(b, word)
+				}
+				commit(discard)
+			}
+		}
+		drain := func(program string) {
+			s.Run(program, packet64)
+			s.Logf("%d bytes free", w.AvailableBytes())
+			s.Drain(r)
+		}
+		drain("drain")
+		for _, flags := range []uint64{0, 1, 2, 3, 4, 1 << 40} {
+			s.Update("asks", uint32(0), flags, 0)
+			send(5, 8, false)
+			drain("drain")
+		}
+		s.Update("asks", uint32(0), uint64(0), 0)
+		for range 3 { // several times around
+			for i, size := range []int{8, 0, 7, 16, 4089, 4088, 1000, 1001, 1007, 500} {
+				send(uint64(i), size, i == 7)
+			}
+			drain("drain")
+			send(1, 100, true)
+			send(2, 100, true)
+			drain("drain")
+			send(1, 8, false)
+			send(0x777, 8, false)
+			send(3, 8, false)
+			drain("drain")
+			drain("drain")
+		}
+		send(9, 4088, false)
+		send(9, 0, false)
+		drain("drain")
+		_, commit, err := w.Reserve(8) // held up
+		s.Logf("%v", err)
+		send(10, 8, false)
+		drain("drain")
+		commit(true)
+		drain("drain")
+		send(11, 8, false)
+		send(12, 8, false)
+		drain("nested")
+	}},
+	{Object: "user_ringbuf", Name: "user", Do: func(s *Session) {
+		s.Lookup("samples", []byte{})
+		s.Update("samples", []byte{}, []byte{}, 0)
+		s.Delete("samples", []byte{})
+	}},
 }

@@ -30,6 +30,7 @@ var kinds = []*Kind{
 	&lruPerCPUHashKind,
 	&ringBufKind,
 	&perfArrayKind,
+	&userRingKind,
 }
 
 // Kind is a kind of map.
