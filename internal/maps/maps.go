@@ -28,9 +28,11 @@ var kinds = []*Kind{
 	&perCPUHashKind,
 	&lruHashKind,
 	&lruPerCPUHashKind,
+	&lpmKind,
 	&ringBufKind,
 	&perfArrayKind,
 	&userRingKind,
+	&structOpsKind,
 }
 
 // Kind is a kind of map.
