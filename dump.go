@@ -1,9 +1,11 @@
 package rivet
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -20,20 +22,18 @@ type MapEntry struct {
 
 // Dump returns the contents of a map, each key and value as JSON of its BTF
 // type; without BTF, keys of four bytes are numbers and other bytes hex digits.
-// The value of a program array is the program's name. Entries of an array that
-// are all zero, and empty slots, are left out.
+// The value of a program array is the program's name, that of a per-CPU map an array with
+// a value for each processor. Entries of an array that are all zero, and empty slots, are left
+// out. Keys are in order.
 func (m *Map) Dump() ([]MapEntry, error) {
 	entries := []MapEntry{}
-	array := m.Type() == ebpf.Array
-	key, value := make([]byte, m.KeySize()), make([]byte, m.ValueSize())
-	var cursor []byte
-	for n := uint32(0); n < m.MaxEntries(); n++ {
-		if err := m.inst.NextKey(cursor, key); errors.Is(err, rmaps.ENOENT) {
-			break
-		} else if err != nil {
-			return nil, wrapError("dump "+m.Name(), err)
-		}
-		cursor = key
+	array := m.Type() == ebpf.Array || m.Type() == ebpf.PerCPUArray
+	keys, err := m.sortedKeys()
+	if err != nil {
+		return nil, wrapError("dump "+m.Name(), err)
+	}
+	for _, key := range keys {
+		value := make([]byte, m.inst.UserSize())
 		if err := m.inst.Read(key, value); errors.Is(err, rmaps.ENOENT) {
 			continue
 		} else if err != nil {
@@ -45,6 +45,22 @@ func (m *Map) Dump() ([]MapEntry, error) {
 		entries = append(entries, MapEntry{Key: m.jsonKey(key), Value: m.jsonValue(key, value)})
 	}
 	return entries, nil
+}
+
+// sortedKeys returns each key once, also where others change the map meanwhile.
+func (m *Map) sortedKeys() (keys [][]byte, err error) {
+	var cursor []byte
+	for range m.MaxEntries() {
+		key := make([]byte, m.KeySize())
+		if err := m.inst.NextKey(cursor, key); err == rmaps.ENOENT {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		keys, cursor = append(keys, key), key
+	}
+	slices.SortFunc(keys, btfjson.CompareKeys)
+	return slices.CompactFunc(keys, bytes.Equal), nil
 }
 
 // DumpJSON returns what [Map.Dump] does as one JSON value: global data as an
@@ -84,10 +100,14 @@ func (m *Map) jsonValue(key, value []byte) json.RawMessage {
 		}
 		return json.RawMessage("null") // emptied since it was read
 	}
-	if m.spec == nil {
-		return btfjson.Value(nil, value)
+	var typ btf.Type
+	if m.spec != nil {
+		typ = m.spec.Value
 	}
-	return btfjson.Value(m.spec.Value, value)
+	if m.inst.Kind.PerCPU {
+		return btfjson.PerCPU(typ, value, int(m.ValueSize()))
+	}
+	return btfjson.Value(typ, value)
 }
 
 func allZero(b []byte) bool {

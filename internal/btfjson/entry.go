@@ -1,6 +1,8 @@
 package btfjson
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"strconv"
 
@@ -25,6 +27,26 @@ func Value(t btf.Type, value []byte) []byte {
 		return Append(nil, t, value)
 	}
 	return Append(nil, nil, value)
+}
+
+// PerCPU writes the values of all processors, size bytes each and rounded up to 8, as an array.
+func PerCPU(t btf.Type, values []byte, size int) []byte {
+	dst := []byte{'['}
+	for stride := (size + 7) &^ 7; len(values) >= stride; values = values[stride:] {
+		if len(dst) > 1 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, Value(t, values[:size])...)
+	}
+	return append(dst, ']')
+}
+
+// CompareKeys orders keys for people: those that may be numbers as such, others byte by byte.
+func CompareKeys(a, b []byte) int {
+	if len(a) <= 8 && len(a) == len(b) {
+		return cmp.Compare(number(a), number(b))
+	}
+	return bytes.Compare(a, b)
 }
 
 // sizeIs guards against objects whose BTF contradicts their map definitions.

@@ -151,24 +151,48 @@ func (c *Collection) Dump(name string) (json.RawMessage, error) {
 		}
 		return btfjson.Append(nil, ds, value), nil
 	}
+	keys, err := sortedKeys(m)
+	if err != nil {
+		return nil, fmt.Errorf("map %s: %w", name, err)
+	}
 	entries := []entry{}
-	var key, value []byte
-	for it := m.Iterate(); ; {
-		if !it.Next(&key, &value) {
-			if err := it.Err(); err != nil {
-				return nil, fmt.Errorf("map %s: %w", name, err)
-			}
-			return json.Marshal(entries)
+	for _, key := range keys {
+		value, err := m.LookupBytes(key)
+		if err != nil {
+			return nil, fmt.Errorf("map %s: %w", name, err)
 		}
-		e := entry{btfjson.Key(spec.Key, key), btfjson.Value(spec.Value, value)}
-		switch {
-		case spec.Type == ebpf.ProgramArray:
-			e.Value = c.programName(value)
-		case spec.Type == ebpf.Array && len(strings.Trim(string(value), "\x00")) == 0:
+		zero := len(strings.Trim(string(value), "\x00")) == 0
+		e := entry{Key: btfjson.Key(spec.Key, key)}
+		switch t := m.Type(); {
+		case value == nil || zero && (t == ebpf.Array || t == ebpf.PerCPUArray): // not there, or never written
 			continue
+		case t == ebpf.ProgramArray:
+			e.Value = c.programName(value)
+		case t == ebpf.PerCPUArray || t == ebpf.PerCPUHash || t == ebpf.LRUCPUHash:
+			e.Value = btfjson.PerCPU(spec.Value, value, int(m.ValueSize()))
+		default:
+			e.Value = btfjson.Value(spec.Value, value)
 		}
 		entries = append(entries, e)
 	}
+	return json.Marshal(entries)
+}
+
+// sortedKeys returns the keys of a map in the order of rivet's.
+func sortedKeys(m *ebpf.Map) (keys [][]byte, err error) {
+	var cursor any
+	for range m.MaxEntries() {
+		key, err := m.NextKeyBytes(cursor)
+		if err != nil {
+			return nil, err
+		}
+		if key == nil {
+			break
+		}
+		keys, cursor = append(keys, key), key
+	}
+	slices.SortFunc(keys, btfjson.CompareKeys)
+	return keys, nil
 }
 
 // programName names the program whose number a slot holds.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -53,6 +54,10 @@ type MapAPI interface {
 	Update(key, value any, flags ebpf.MapUpdateFlags) error
 	Delete(key any) error
 	NextKeyBytes(key any) ([]byte, error)
+	LookupWithFlags(key, valueOut any, flags ebpf.MapLookupFlags) error
+	LookupAndDeleteWithFlags(key, valueOut any, flags ebpf.MapLookupFlags) error
+	BatchUpdate(keys, values any, opts *ebpf.BatchOptions) (int, error)
+	BatchDelete(keys any, opts *ebpf.BatchOptions) (int, error)
 	Freeze() error
 	Type() ebpf.MapType
 	KeySize() uint32
@@ -65,6 +70,8 @@ type World interface {
 	run(program string, in Input) Output
 	// Map returns a map; nil when there is none of that name.
 	Map(name string) MapAPI
+	// cursor begins a batch lookup, which goes on with each call.
+	cursor(name string) batchLookup
 	// Program returns what the side calls a program: to be put into a map.
 	Program(name string) any
 	maps() []string
@@ -129,19 +136,31 @@ func (s *Session) Delete(m string, key any) {
 	s.Logf("delete %s[%v]: %s", m, key, Errno(s.Map(m).Delete(key)))
 }
 
-// Lookup logs the value at key.
+// Lookup logs the value at key: of a per-CPU map, those of all processors.
 func (s *Session) Lookup(m string, key any) []byte {
 	var value []byte
-	err := s.Map(m).Lookup(key, &value)
+	var err error
+	if perCPU(s.Map(m)) {
+		value, err = s.Map(m).LookupBytes(key)
+	} else {
+		err = s.Map(m).Lookup(key, &value)
+	}
 	s.Logf("lookup %s[%v]: %x %s", m, key, value, Errno(err))
 	return value
 }
 
 // Pop logs the value at key, which it removes.
 func (s *Session) Pop(m string, key any) {
-	var value []byte
-	err := s.Map(m).LookupAndDelete(key, &value)
-	s.Logf("pop %s[%v]: %x %s", m, key, value, Errno(err))
+	var value any = new([]byte)
+	if perCPU(s.Map(m)) {
+		value = new([][]byte)
+	}
+	err := s.Map(m).LookupAndDelete(key, value)
+	s.Logf("pop %s[%v]: %x %s", m, key, reflect.ValueOf(value).Elem(), Errno(err))
+}
+
+func perCPU(m MapAPI) bool {
+	return slices.Contains([]ebpf.MapType{ebpf.PerCPUArray, ebpf.PerCPUHash, ebpf.LRUCPUHash}, m.Type())
 }
 
 // Dump logs the contents of every map that has keys, in the order of the keys.
@@ -179,11 +198,12 @@ func (s *Session) dump(name string, m MapAPI) {
 		if next == nil || err != nil {
 			break
 		}
-		var value []byte
-		if err := m.Lookup(next, &value); err != nil {
+		value, err := m.LookupBytes(next)
+		if err != nil {
 			s.Logf("%s[%x]: %s", name, next, Errno(err))
+			value = nil
 		}
-		if m.Type() == ebpf.Array && len(bytes.Trim(value, "\x00")) == 0 {
+		if (m.Type() == ebpf.Array || m.Type() == ebpf.PerCPUArray) && len(bytes.Trim(value, "\x00")) == 0 {
 			value = nil
 		}
 		if value != nil {
@@ -248,6 +268,10 @@ func (w rivetWorld) Map(name string) MapAPI {
 		return m
 	}
 	return nil
+}
+
+func (w rivetWorld) cursor(name string) batchLookup {
+	return cursorOf[rivet.MapBatchCursor](w.Maps[name])
 }
 
 func (w rivetWorld) Program(name string) any { return w.Programs[name] }

@@ -1,7 +1,12 @@
 package kerneltest
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"github.com/rivetbpf/rivet/internal/kernel"
 )
@@ -18,6 +23,15 @@ func (w kernelWorld) run(program string, in Input) Output {
 	if w.Programs[program] == nil {
 		return Output{Err: fmt.Errorf("no program %q", program)}
 	}
+	// On the processor that runs in rivet are on, so that both write the same value of a per-CPU map.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, one unix.CPUSet
+	one.Set(0)
+	if err := errors.Join(unix.SchedGetaffinity(0, &before), unix.SchedSetaffinity(0, &one)); err != nil {
+		return Output{Err: fmt.Errorf("processor 0: %w", err)}
+	}
+	defer unix.SchedSetaffinity(0, &before)
 	res, err := w.Collection.Run(program, kernel.Input{Packet: in.Packet, Context: in.Context})
 	return Output{Ret: res.Ret, Packet: res.Packet, Context: res.Context, Err: err}
 }
@@ -27,6 +41,10 @@ func (w kernelWorld) Map(name string) MapAPI {
 		return m
 	}
 	return nil
+}
+
+func (w kernelWorld) cursor(name string) batchLookup {
+	return cursorOf[ebpf.MapBatchCursor](w.Maps[name])
 }
 
 func (w kernelWorld) Program(name string) any { return w.Programs[name] }
