@@ -84,13 +84,17 @@ func (m *Map) batchLookup(cursor *MapBatchCursor, keysOut, valuesOut any, opts *
 	if !ops.lookup || take && !ops.take {
 		return 0, rmaps.EOPNOTSUPP
 	}
+	b, chains := m.inst.Map.(rmaps.Batcher)
 	locked, err := m.batchFlags(opts)
+	if chains && opts != nil && opts.Flags != 0 {
+		err = rmaps.EINVAL
+	}
 	if err != nil || count == 0 {
 		return 0, err
 	}
 	keys, values := make([]byte, count*int(m.KeySize())), make([]byte, count*m.inst.UserSize())
 	var n int
-	if b, ok := m.inst.Map.(rmaps.Batcher); ok {
+	if chains {
 		n, cursor.chain, err = b.ReadBatch(cursor.chain, keys, values, take, locked)
 	} else {
 		n, err = m.batchRead(cursor, keys, values, locked)
@@ -104,12 +108,13 @@ func (m *Map) batchLookup(cursor *MapBatchCursor, keysOut, valuesOut any, opts *
 	return n, err
 }
 
-// batchFlags is what all batch calls check first: BPF_F_LOCK is all that there is.
+// batchFlags is what all batch calls check first: BPF_F_LOCK is all that there is for elements. Nobody but
+// lookups in hashes looks at Flags.
 func (m *Map) batchFlags(opts *BatchOptions) (locked bool, err error) {
 	switch {
-	case opts == nil || opts.ElemFlags == 0 && opts.Flags == 0:
+	case opts == nil || opts.ElemFlags == 0:
 		return false, nil
-	case opts.ElemFlags != rmaps.FLock || opts.Flags != 0 || m.inst.Def.SpinLock() < 0:
+	case opts.ElemFlags != rmaps.FLock || m.inst.Def.SpinLock() < 0:
 		return false, rmaps.EINVAL
 	}
 	return true, nil

@@ -81,6 +81,9 @@ func (s *Session) BatchUpdate(m string, keys, values any) {
 // BatchDelete logs how many went out.
 func (s *Session) BatchDelete(m string, keys any) {
 	n, err := s.Map(m).BatchDelete(keys, nil)
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		n = 0 // the kernel did not write it
+	}
 	s.Logf("batch delete of %s, %v: %d, %s", m, keys, n, Errno(err))
 }
 

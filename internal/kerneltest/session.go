@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -141,7 +140,9 @@ func (s *Session) Lookup(m string, key any) []byte {
 	var value []byte
 	var err error
 	if perCPU(s.Map(m)) {
-		value, err = s.Map(m).LookupBytes(key)
+		if value, err = s.Map(m).LookupBytes(key); err != nil {
+			value = nil
+		}
 	} else {
 		err = s.Map(m).Lookup(key, &value)
 	}
@@ -151,12 +152,18 @@ func (s *Session) Lookup(m string, key any) []byte {
 
 // Pop logs the value at key, which it removes.
 func (s *Session) Pop(m string, key any) {
-	var value any = new([]byte)
+	var value []byte
+	var values [][]byte
+	var err error
 	if perCPU(s.Map(m)) {
-		value = new([][]byte)
+		err = s.Map(m).LookupAndDelete(key, &values)
+	} else {
+		err = s.Map(m).LookupAndDelete(key, &value)
 	}
-	err := s.Map(m).LookupAndDelete(key, value)
-	s.Logf("pop %s[%v]: %x %s", m, key, reflect.ValueOf(value).Elem(), Errno(err))
+	if err != nil {
+		values = nil
+	}
+	s.Logf("pop %s[%v]: %x %x %s", m, key, value, values, Errno(err))
 }
 
 func perCPU(m MapAPI) bool {
@@ -228,6 +235,8 @@ func Errno(err error) string {
 	case errors.Is(err, ebpf.ErrKeyExist):
 		return "EEXIST"
 	case errors.Is(err, ebpf.ErrNotSupported):
+		return "not supported"
+	case errors.As(err, &n) && n == 524: // ENOTSUPP, which is the kernel's own
 		return "not supported"
 	case errors.As(err, &n):
 		return n.Error()

@@ -17,6 +17,7 @@ import (
 // scripts are what is compared: one line for each subject, which is a file of its own.
 var scripts = [][]Script{
 	arrayScripts,
+	hashScripts,
 	flowScripts,
 	netScripts, sockScripts,
 	ringbufScripts,
