@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/helpers"
 	"github.com/rivetbpf/rivet/internal/progctx"
 	"github.com/rivetbpf/rivet/internal/trace"
 )
@@ -55,6 +56,11 @@ type RunOptions struct {
 	// Socket is the socket that the packet or the context belongs to; nil: none.
 	Socket *Socket
 
+	// FuncIP and AttachCookie are what bpf_get_func_ip and bpf_get_attach_cookie give.
+	FuncIP, AttachCookie uint64
+	// Retval is what bpf_get_retval gives: what programs attached before this one decided.
+	Retval int32
+
 	// Fuel bounds the run as [CollectionOptions.Fuel] does. 0: the collection's bound.
 	Fuel int64
 	// Trace, if set, is called for each step of the flow: entry, call, tail call,
@@ -70,7 +76,7 @@ type TraceEvent = trace.Event
 type RunResult struct {
 	R0 uint64 // the whole register; Linux gives callers the lower half
 	// Retired is how many instructions the last repetition executed: RV64
-	// instructions on the hart, BPF instructions in the interpreter.
+	// instructions on the hart, BPF instructions in the interpreter. Native code counts none: 0.
 	Retired uint64
 	// Duration is the time of one repetition, on average.
 	Duration time.Duration
@@ -89,7 +95,36 @@ type RunResult struct {
 	Assigned *Socket
 	// ApplyBytes and CorkBytes are what bpf_msg_apply_bytes and bpf_msg_cork_bytes were called with.
 	ApplyBytes, CorkBytes uint32
+
+	// What else the last repetition did:
+
+	// Signals are those that it sent with bpf_send_signal; none is delivered. At most 1024 are kept.
+	Signals []Signal
+	// Override is what the probed function is to return (bpf_override_return); nil: what it returns by itself.
+	Override *uint64
+	// Output is what it wrote with bpf_seq_printf, bpf_seq_printf_btf and bpf_seq_write.
+	Output []byte
+	// Retval is RunOptions.Retval, or what the program set with bpf_set_retval.
+	Retval int32
 }
+
+// effects fills in what a run left that is no business of the network's.
+func (r *RunResult) effects(run *helpers.Run) {
+	if r == nil {
+		return
+	}
+	e := &run.Effects
+	r.Signals = append([]Signal(nil), e.Signals...)
+	if e.Overridden {
+		rc := e.Override
+		r.Override = &rc
+	}
+	r.Output = append([]byte(nil), e.Seq...)
+	r.Retval = run.Retval
+}
+
+// Signal is one that a program sent, as [RunResult] has it.
+type Signal = helpers.Signal
 
 // Name returns the program's function name.
 func (p *Program) Name() string { return p.def.Name }

@@ -73,7 +73,7 @@ type runReport struct {
 	Count       int                        `json:"count"`
 	Verdicts    map[string]int             `json:"verdicts"`
 	Faults      int                        `json:"faults"`
-	Retired     uint64                     `json:"retired"`
+	Retired     uint64                     `json:"retired,omitempty"`
 	Nanoseconds int64                      `json:"nanoseconds"`
 	Maps        map[string]json.RawMessage `json:"maps,omitempty"`
 }
@@ -85,7 +85,7 @@ type packetReport struct {
 	Packet  string   `json:"packet,omitempty"` // who talks to whom
 	Verdict string   `json:"verdict,omitempty"`
 	Ret     uint32   `json:"ret"`
-	Retired uint64   `json:"retired"`
+	Retired uint64   `json:"retired,omitempty"`
 	Changes []change `json:"changes,omitempty"`
 	Fault   string   `json:"fault,omitempty"`
 }

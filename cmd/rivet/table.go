@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -23,10 +24,10 @@ func (r *runner) totals() error {
 		on += ", " + rep.March
 	}
 	if rep.Count != 1 || r.flags.quiet {
-		fmt.Fprintf(&b, "%s (%s) on %s, tail calls %s: %d packets in %v, %d instructions retired", rep.Program, rep.Type, on, rep.TailCalls, rep.Count,
-			time.Duration(rep.Nanoseconds).Round(time.Microsecond), rep.Retired)
-		if rep.Count > 0 {
-			fmt.Fprintf(&b, ", %d a packet", rep.Retired/uint64(rep.Count))
+		fmt.Fprintf(&b, "%s (%s) on %s, tail calls %s: %d packets in %v", rep.Program, rep.Type, on, rep.TailCalls, rep.Count,
+			time.Duration(rep.Nanoseconds).Round(time.Microsecond))
+		if rep.Retired > 0 { // native code counts none
+			fmt.Fprintf(&b, ", %d instructions retired, %d a packet", rep.Retired, rep.Retired/uint64(rep.Count))
 		}
 		b.WriteByte('\n')
 		var names []string
@@ -92,7 +93,11 @@ func (t *packetTable) add(p *packetReport, changed []string) {
 	if t.color && paint != "" {
 		cell = "\x1b[" + paint + "m" + cell + "\x1b[0m"
 	}
-	b.WriteString(strings.TrimRight(fmt.Sprintf("%6d %6d  %s %8d  %s", p.Number, p.Length, cell, p.Retired, p.Packet), " ") + "\n")
+	retired := "-" // native code counts none
+	if p.Retired > 0 {
+		retired = strconv.FormatUint(p.Retired, 10)
+	}
+	b.WriteString(strings.TrimRight(fmt.Sprintf("%6d %6d  %s %8s  %s", p.Number, p.Length, cell, retired, p.Packet), " ") + "\n")
 	if p.Fault != "" {
 		fmt.Fprintf(&b, "%16s%s\n", "", p.Fault)
 	}
