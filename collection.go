@@ -77,6 +77,9 @@ func newCollection(spec *ebpf.CollectionSpec, opts CollectionOptions) (*Collecti
 	if err != nil {
 		return nil, err
 	}
+	if c.pool.world.Types = opts.KernelTypes; c.pool.world.Types == nil {
+		c.pool.world.Types = spec.Types
+	}
 	coll := c.collection()
 	if err := coll.fill(spec); err != nil {
 		coll.Close()
@@ -200,6 +203,7 @@ func (c *core) layOut(table *helpers.Table) error {
 		c.opts.PacketMemory = 1 << 20
 	}
 	need := rmaps.Memory(c.module.Maps, c.opts.CPUs)
+	need.More = max(need.More, need.More+table.ObjectMemory(c.module)) // all there is, if it is that already
 	fixed := need.Fixed + 128
 	need.More += helpers.HeapMemory(c.module)
 	slot := c.geometry.slotMemory()

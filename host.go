@@ -19,6 +19,12 @@ type DefaultHost = host.Default
 // Task is a thread of a process, as [Host] tells of it.
 type Task = host.Task
 
+// PIDNamespace is a task as a PID namespace has it.
+type PIDNamespace = host.PIDNamespace
+
+// MemoryMap is memory for a [Host] to give, made of ranges.
+type MemoryMap = host.MemoryMap
+
 // possibleCPUs is how many processors the host can have. Only Linux tells more
 // than there are.
 func possibleCPUs() int {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rivetbpf/rivet/internal/engine"
+	"github.com/rivetbpf/rivet/internal/helpers"
 	"github.com/rivetbpf/rivet/internal/progctx"
 	"github.com/rivetbpf/rivet/internal/trace"
 )
@@ -134,6 +135,8 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 		return fmt.Errorf("CPU is %d, there are %d (CollectionOptions.CPUs)", opts.CPU, p.core.opts.CPUs)
 	}
 	s.run.CPU, s.run.Layout, s.run.Type = opts.CPU, p.layout, p.def.Type
+	s.run.Section, s.run.Retval = p.def.Section, opts.Retval
+	s.run.Probe = helpers.Probe{FuncIP: opts.FuncIP, Cookie: opts.AttachCookie}
 	req := &s.requests[0] // what is the same in all runs of a slot is there
 	req.Func, req.Fuel, req.Work, req.Stop, req.Trace = p.def.Func, p.core.fuel, p.core.work, nil, nil
 	req.Args[0], req.Args[1] = p.layout.Args(s.run.CtxAt, &s.pkt)
@@ -221,6 +224,7 @@ func (p *Program) repeat(s *slot, n uint32, detail *RunResult) (r0 uint64, err e
 		*detail = RunResult{R0: r.R0, Retired: r.Retired, Duration: time.Since(start) / time.Duration(done), Data: append([]byte{}, s.pkt.Bytes...)}
 	}
 	detail.actions(p.core, p.layout, &s.run)
+	detail.effects(&s.run)
 	return r.R0, err
 }
 

@@ -73,6 +73,7 @@ func (a *actions) reset() {
 
 // ResetActions forgets what the run before did to the network around.
 func (r *Run) ResetActions() {
+	r.Effects.reset()
 	if r.acts != nil {
 		r.acts.reset()
 	}

@@ -7,6 +7,8 @@ import (
 	"math"
 	"sync"
 
+	"github.com/cilium/ebpf/btf"
+
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/engine"
@@ -29,7 +31,10 @@ type World struct {
 	TAI    func() uint64 // nanoseconds since 1970, leap seconds counted
 	Random func() uint32 // for get_prandom_u32
 	Host   host.Host     // the machine around
-	Timers *Timers
+	Types  *btf.Spec     // of the kernel, or of the object itself; nil: none are known
+	// Objects are the structs of the kernel that helpers gave programs pointers to.
+	Objects Objects
+	Timers  *Timers
 
 	heap *heap
 
@@ -75,9 +80,17 @@ type Run struct {
 	// Keys is the guest address of MaxNesting words of 8 bytes, for keys of arrays that callbacks get.
 	Keys uint64
 
+	// Section is the program's, Probe what the caller says of the place where it is attached.
+	Section string
+	Probe   Probe
+	// Retval is what bpf_get_retval gives and bpf_set_retval sets, Effects what else the caller can read.
+	Retval  int32
+	Effects Effects
+
 	// Callback is what is run where the run is not a program's, but a timer's.
 	Callback *Callback
 
+	current  host.Task // scratch of task
 	depth    int
 	calls    [MaxNesting]Call
 	held     held          // locks

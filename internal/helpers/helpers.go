@@ -35,6 +35,10 @@ var subjects = [][]*Helper{
 	graphHelpers,
 	cpumaskHelpers,
 	cpuHelpers,
+	taskHelpers,
+	memoryHelpers,
+	cgroupHelpers,
+	tracingHelpers,
 	ringbufHelpers,
 	perfHelpers,
 	dynptrHelpers,
@@ -75,6 +79,8 @@ type Helper struct {
 	Name string // without the bpf_ of helpers; a kfunc's whole name
 	Args []Arg
 	Fn   func(*Call) (uint64, error)
+	// Objects says that it gives pointers to structs of the kernel, which take guest memory.
+	Objects bool
 }
 
 // Table is what one module calls: its helpers and kfuncs, found without searching.

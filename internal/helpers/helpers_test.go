@@ -25,7 +25,7 @@ func world(t testing.TB, print *bytes.Buffer, extra ...*Helper) (run *Run, mem [
 			{Name: "wo", Type: 2, KeySize: 4, ValueSize: 4, MaxEntries: 3, Flags: maps.FWronlyProg},
 		},
 	}
-	a, err := arena.New(maps.Memory(m.Maps, 2).Fixed + 4096)
+	a, err := arena.New(maps.Memory(m.Maps, 2).Fixed + 1<<19)
 	if err != nil {
 		t.Fatal(err)
 	}

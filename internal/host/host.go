@@ -10,10 +10,12 @@ type Host interface {
 	Network
 	Sockets
 	Processors
+	Memory
 }
 
 // Default is the host where the user gives none.
 type Default struct {
+	noMemory
 	noNetwork
 	noSockets
 }

@@ -22,6 +22,10 @@ var scripts = [][]Script{
 	netScripts, sockScripts,
 	ringbufScripts,
 	perfScripts,
+	lpmScripts,
+	timeScripts,
+	taskScripts,
+	memoryScripts,
 	dynptrScripts,
 }
 
