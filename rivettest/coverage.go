@@ -162,7 +162,8 @@ func (p *profile) blocks() []byte {
 // functions gives the share of each function's places that were executed, as go tool cover -func does for Go.
 func (p *profile) functions() []byte {
 	type share struct {
-		first     spot
+		first     spot // where the function begins
+		named     bool // the line there names it
 		all, done int
 	}
 	shares := map[string]*share{}
@@ -175,6 +176,9 @@ func (p *profile) functions() []byte {
 			shares[s.function] = f
 			order = append(order, f)
 		}
+		if !f.named && strings.Contains(p.text[s], s.function+"(") { // not where code that was inlined stands
+			f.first, f.named = s, true
+		}
 		for _, f := range []*share{f, &total} {
 			f.all++
 			if p.counts[s] > 0 {
@@ -182,6 +186,9 @@ func (p *profile) functions() []byte {
 			}
 		}
 	}
+	slices.SortStableFunc(order, func(a, b *share) int {
+		return cmp.Or(cmp.Compare(a.first.file, b.first.file), cmp.Compare(a.first.line, b.first.line))
+	})
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 1, 8, 1, '\t', 0)
 	for _, f := range order {

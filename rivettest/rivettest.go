@@ -17,7 +17,7 @@
 // The package adds two flags to tests that use it. They name files, which are written whenever a
 // collection that [Load] and its like have made is closed, and hold all tests of the package so far:
 //
-//	go test ./firewall -rivet.coverprofile=cover.out -rivet.coverfunc=/dev/stdout
+//	go test ./firewall -rivet.coverprofile=cover.out -rivet.coverfunc=cover.txt
 //	go tool cover -html=firewall/cover.out
 //
 // The names of files are relative to the folder of the package. The profile counts how often each place in the C sources was
