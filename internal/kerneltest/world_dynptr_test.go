@@ -93,4 +93,30 @@ var dynptrScripts = []Script{
 			s.Run("access", Input{Packet: counting(100)})
 		}
 	}},
+	{Object: "dynptr_parse", Do: func(s *Session) {
+		tcp6 := append([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 40, 6, 64}, make([]byte, 32)...)
+		tcp6 = append(tcp6, 0x01, 0xbb, 0xc0, 0x00, 0, 0, 0, 1, 0, 0, 0, 2, 0x60, 0x12, 0, 0, 0, 0, 0, 0, 2, 4, 5, 0xb4)
+		tcp6 = append(tcp6, counting(16)...)
+		for _, program := range []string{"parse_xdp", "parse_tc"} {
+			for _, n := range []int{100, 60, 42, 41, 35} {
+				s.Run(program, Input{Packet: ipv4UDP.Packet[:n]})
+			}
+			for _, n := range []int{94, 74, 73, 60} {
+				s.Run(program, Input{Packet: tcp6[:n]})
+			}
+			s.Run(program, packet64)
+			s.Run(program, Input{Packet: make([]byte, 14)})
+		}
+	}},
+	{Object: "dynptr_subprog", Do: func(s *Session) {
+		r := s.RingReader("events")
+		defer r.Close()
+		for i := range uint32(2) {
+			s.Update("blocks", i, append(counting(200), make([]byte, 56)...), 0)
+		}
+		for range 3 {
+			s.Run("functions", Input{Packet: counting(64)})
+			s.Drain(r)
+		}
+	}},
 }

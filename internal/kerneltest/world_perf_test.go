@@ -168,4 +168,28 @@ var perfScripts = []Script{
 		s.DrainPerf(r, 9)
 		s.Run("counters", Input{Context: ctx})
 	}},
+	{Object: "perf_types", Do: func(s *Session) {
+		defer s.Pin()()
+		r := s.PerfReader("events", 4096, PerfOptions{})
+		defer r.Close()
+		for range 3 {
+			for _, program := range []string{"on_xdp", "on_tc", "on_socket", "on_cgroup", "on_lwt"} {
+				s.Logf("%s: %d", program, s.Quiet(program, ipv4UDP).Ret)
+				s.Dump()
+			}
+			s.Logf("raw_tp: %d", s.Quiet("on_raw_tp", Input{Context: words(5, 6)}).Ret)
+			s.DrainPerf(r, 16)
+		}
+	}},
+	{Object: "perf_loop", Do: func(s *Session) {
+		defer s.Pin()()
+		r := s.PerfReader("events", 8192, PerfOptions{})
+		defer r.Close()
+		for _, n := range []int{14, 50, 333, 700} {
+			s.Run("loop", Input{Packet: counting(n)})
+			s.DrainPerf(r, 4)
+			s.Run("loop", Input{Packet: counting(n)})
+		}
+		s.DrainPerf(r, 4)
+	}},
 }

@@ -157,4 +157,105 @@ var ringbufScripts = []Script{
 		s.Update("samples", []byte{}, []byte{}, 0)
 		s.Delete("samples", []byte{})
 	}},
+	{Object: "ringbuf_types", Do: func(s *Session) {
+		r := s.RingReader("events")
+		defer r.Close()
+		for range 3 {
+			for _, program := range []string{"on_xdp", "on_tc", "on_socket", "on_cgroup", "on_lwt"} {
+				s.Logf("%s: %d", program, s.Quiet(program, ipv4UDP).Ret)
+			}
+			s.Logf("raw_tp: %d", s.Quiet("on_raw_tp", Input{Context: words(5, 6)}).Ret)
+			s.Logf("syscall: %d", s.Quiet("on_syscall", Input{Context: words(7)}).Ret)
+			s.Drain(r)
+		}
+	}},
+	{Object: "ringbuf_subprog", Do: func(s *Session) {
+		r := s.RingReader("events")
+		defer r.Close()
+		for range 3 {
+			s.Run("functions", packet64)
+			s.Run("loop", packet64)
+			s.Drain(r)
+			s.Run("functions", packet64)
+		}
+	}},
+	{Object: "ringbuf_two", Do: func(s *Session) {
+		urgent, other := s.RingReader("urgent"), s.RingReader("other")
+		defer urgent.Close()
+		defer other.Close()
+		for i := range 200 {
+			s.Logf("%d", s.Quiet("report", packet64).Ret)
+			if i%60 == 59 {
+				s.Dump()
+				s.Drain(urgent)
+			}
+			if i%90 == 89 {
+				s.Drain(other)
+			}
+		}
+	}},
+	{Object: "ringbuf_large", Do: func(s *Session) {
+		r := s.RingReader("events")
+		defer r.Close()
+		for range 20 {
+			s.Run("large", packet64)
+			s.Run("large", packet64)
+			for _, e := range s.drain(r) { // what is not written is not cleared either
+				s.Logf("%d bytes: %x %x %x, %d left", len(e.Sample), e.Sample[0], e.Sample[1<<14:1<<14+4], e.Sample[20000], e.Remaining)
+			}
+		}
+		for range 4 {
+			s.Run("large", packet64)
+		}
+	}},
+	{Object: "user_ringbuf_commands", Do: func(s *Session) {
+		w, r := s.RingWriter("commands"), s.RingReader("answers")
+		defer w.Close()
+		defer r.Close()
+		send := func(op, index uint32, value uint64, more string) {
+			b, commit, err := w.Reserve(16 + len(more))
+			if err != nil {
+				s.Logf("full: %s", Errno(err))
+				return
+			}
+			copy(b, words(uint64(op)|uint64(index)<<32, value))
+			copy(b[16:], more)
+			commit(false)
+		}
+		const set, add, get, echo, stop = 1, 2, 3, 4, 5
+		for range 40 {
+			send(set, 3, 1000, "")
+			send(add, 3, 1, "")
+			send(add, 9, 1, "")
+			send(get, 3, 0, "")
+			send(get, 8, 0, "")
+			send(echo, 0, 0, "hello")
+			send(echo, 0, 0, "")
+			send(99, 0, 0, "what is this")
+			send(stop, 77, 0, "")
+			send(set, 1, 5, "")
+			s.Logf("tc: %d", s.Quiet("serve", packet64).Ret)
+			s.Drain(r)
+			send(get, 1, 0, "")
+			b, commit, err := w.Reserve(11) // no whole command
+			if err == nil {
+				copy(b, "12345678901")
+				commit(false)
+			}
+			s.Logf("raw_tp: %d", s.Quiet("serve_tracing", Input{Context: words(1)}).Ret)
+			s.Drain(r)
+			s.Dump()
+		}
+		for range 600 {
+			send(get, 1, 0, "")
+		}
+		s.Logf("%d", s.Quiet("serve", packet64).Ret)
+		s.Drain(r)
+	}},
 }
+
+// ipv4UDP is a packet of 100 bytes.
+var ipv4UDP = Input{Packet: append([]byte{
+	0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2, 0x08, 0x00,
+	0x45, 0, 0, 86, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+	0x30, 0x39, 0x00, 0x35, 0, 66, 0, 0}, counting(58)...)}
