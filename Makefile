@@ -16,7 +16,7 @@ TESTFLAGS ?=
 PKGS      ?= ./...
 
 # Packages in which goroutines meet. What counts allocations is left out: under the detector pools give less back.
-RACE_PKGS = . ./ringbuf ./perf ./internal/arena ./internal/maps ./internal/helpers ./internal/engine
+RACE_PKGS = . ./ringbuf ./perf ./internal/bell ./internal/arena ./internal/maps ./internal/helpers ./internal/engine
 
 # The hosts that rivet is built for.
 HOSTS = linux/riscv64 linux/amd64 linux/arm64 darwin/arm64 windows/amd64 js/wasm

@@ -24,17 +24,20 @@ type MapEntry struct {
 // type; without BTF, keys of four bytes are numbers and other bytes hex digits.
 // The value of a program array is the program's name, that of a per-CPU map an array with
 // a value for each processor. Entries of an array that are all zero, and empty slots, are left
-// out. Keys are in order.
+// out. Keys are in order. A map that users cannot look into, such as a ring buffer, has no entries.
 func (m *Map) Dump() ([]MapEntry, error) {
 	entries := []MapEntry{}
 	array := m.Type() == ebpf.Array || m.Type() == ebpf.PerCPUArray
 	keys, err := m.sortedKeys()
+	if err == rmaps.EOPNOTSUPP {
+		return entries, nil
+	}
 	if err != nil {
 		return nil, wrapError("dump "+m.Name(), err)
 	}
 	for _, key := range keys {
 		value := make([]byte, m.inst.UserSize())
-		if err := m.inst.Read(key, value); errors.Is(err, rmaps.ENOENT) {
+		if err := m.inst.Read(key, value); errors.Is(err, rmaps.ENOENT) || errors.Is(err, rmaps.EOPNOTSUPP) {
 			continue
 		} else if err != nil {
 			return nil, wrapError("dump "+m.Name(), err)

@@ -73,6 +73,9 @@ func TestNewReader(t *testing.T) {
 	if r.BufferSize() != 8192 || c.Maps["events"].MaxEntries() != cpus || c.Maps["events"].KeySize() != 4 {
 		t.Errorf("buffers of %d bytes, %d entries", r.BufferSize(), c.Maps["events"].MaxEntries())
 	}
+	if b, err := c.Maps["events"].DumpJSON(); err != nil || string(b) != "[]" {
+		t.Errorf("as JSON: %s, %v", b, err)
+	}
 	for _, test := range []struct {
 		m    *rivet.Map
 		size int

@@ -155,6 +155,9 @@ func TestNewReader(t *testing.T) {
 	if _, err := ringbuf.NewReader(c.Maps["array"]); err == nil || !strings.Contains(err.Error(), "invalid Map type: Array") {
 		t.Errorf("reader of an array: %v", err)
 	}
+	if b, err := c.Maps["events"].DumpJSON(); err != nil || string(b) != "[]" {
+		t.Errorf("as JSON: %s, %v", b, err)
+	}
 	if _, err := ringbuf.NewReader(nil); err == nil {
 		t.Error("reader of no map")
 	}

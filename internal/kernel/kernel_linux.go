@@ -152,12 +152,18 @@ func (c *Collection) Dump(name string) (json.RawMessage, error) {
 		return btfjson.Append(nil, ds, value), nil
 	}
 	keys, err := sortedKeys(m)
+	if errors.Is(err, ebpf.ErrNotSupported) { // users cannot look into it
+		return json.Marshal([]entry{})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("map %s: %w", name, err)
 	}
 	entries := []entry{}
 	for _, key := range keys {
 		value, err := m.LookupBytes(key)
+		if errors.Is(err, ebpf.ErrNotSupported) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("map %s: %w", name, err)
 		}
