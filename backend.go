@@ -75,7 +75,7 @@ func newArena(e Engine, size uint64) (*arena.Arena, error) {
 // options are those of the engines that compile.
 func (p *parts) options() gate.Options {
 	o := gate.Options{Scheme: p.opts.TailCalls.scheme(), March: p.opts.March,
-		HelperArgs: p.table.NumArgs, InlineLookup: p.table.LooksUpArrays(),
+		HelperArgs: p.table.NumArgs, InlineLookup: p.table.LooksUpArrays(), Quiet: p.table.Quiet,
 		Dump: p.opts.Dump, DumpStages: map[string]bool{}, Disable: map[string]bool{}}
 	for _, pass := range p.opts.Disable {
 		o.Disable[pass] = true

@@ -138,6 +138,7 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 	s.run.Section, s.run.Retval = p.def.Section, opts.Retval
 	s.run.Probe = helpers.Probe{FuncIP: opts.FuncIP, Cookie: opts.AttachCookie}
 	req := &s.requests[0] // what is the same in all runs of a slot is there
+	req.CPU = opts.CPU
 	req.Func, req.Fuel, req.Work, req.Stop, req.Trace = p.def.Func, p.core.fuel, p.core.work, nil, nil
 	req.Args[0], req.Args[1] = p.layout.Args(s.run.CtxAt, &s.pkt)
 	if opts.Fuel != 0 {

@@ -40,6 +40,7 @@ func (c *core) runCallback(begin func() (helpers.Callback, bool)) {
 	copy(s.ctx, cb.Key)
 	req := &s.requests[0]
 	req.Func, req.Fuel, req.Work, req.Stop, req.Trace = cb.Func, c.fuel, c.work, &s.run.World.Timers.Stop, nil
+	req.CPU = cb.CPU
 	req.Args = [5]uint64{cb.Map, s.ctxAt, cb.Value}
 	s.clean(&c.geometry)
 	if _, err = c.backend.Run(req); err != nil && c.opts.OnFault != nil && !req.Stop.Load() {

@@ -114,7 +114,7 @@ func (b *bench) overheadOf(e rivet.Engine) (ways []*timing, whats []string, done
 		if err != nil {
 			return nil, nil, done, fmt.Errorf("%v: %w", e, err)
 		}
-		closers = append(closers, p.Close)
+		closers = append(closers, func() { p.Close() })
 		w := add(p, m.what, nil, 0, nothing)
 		if nothing == nil {
 			nothing = w

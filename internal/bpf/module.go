@@ -93,11 +93,40 @@ type Map struct {
 // rounds values up to 8 bytes.
 func (m *Map) Stride() uint64 { return (uint64(m.ValueSize) + 7) &^ 7 }
 
+// InPlace returns the address of the first value of a map whose elements compiled code finds by itself, that of
+// processor 0 where each has its own; 0 for other maps, and for those whose access flags a helper must mind.
+func (m *Map) InPlace() (values uint64, perCPU bool) {
+	const access = 1<<7 | 1<<8 // BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG
+	switch {
+	case m.Flags&access != 0:
+		return 0, false
+	case m.Type == MapTypeArray:
+		return m.Values, false
+	case m.Type == MapTypePerCPUArray:
+		return m.CPUValues, true
+	}
+	return 0, false
+}
+
+// Plain reports whether what a program finds in the map is always a whole value in guest memory.
+func (m *Map) Plain() bool {
+	switch m.Type {
+	case MapTypeHash, MapTypeArray, MapTypePerCPUHash, MapTypePerCPUArray, MapTypeLRUHash, MapTypeLRUPerCPUHash, MapTypeLPMTrie:
+		return true
+	}
+	return false
+}
+
 // Map types that the compiler itself must know (enum bpf_map_type).
 const (
-	MapTypeArray       = 2
-	MapTypeProgArray   = 3
-	MapTypePerCPUArray = 6
+	MapTypeHash          = 1
+	MapTypeArray         = 2
+	MapTypeProgArray     = 3
+	MapTypePerCPUHash    = 5
+	MapTypePerCPUArray   = 6
+	MapTypeLRUHash       = 9
+	MapTypeLRUPerCPUHash = 10
+	MapTypeLPMTrie       = 11
 )
 
 // Values that a guest sees for things it can hold but not look into. They lie

@@ -5,7 +5,7 @@
 // Beside instructions and labels ("name:") a text may hold directives:
 //
 //	.program NAME [TYPE]                        a program; its labels are its own
-//	.map NAME array|prog_array KEY VALUE MAX    a map, in bytes and entries
+//	.map NAME array|percpu_array|prog_array KEY VALUE MAX    a map, in bytes and entries
 //	.slot MAP INDEX PROGRAM                     what a program array holds at first
 //
 // Instructions before any .program are the program "main", of type XDP as all are that
@@ -194,6 +194,8 @@ func (a *assembler) defineMap(args []string) error {
 	switch args[1] {
 	case "array":
 		m.Type = bpf.MapTypeArray
+	case "percpu_array":
+		m.Type = bpf.MapTypePerCPUArray
 	case "prog_array":
 		m.Type = bpf.MapTypeProgArray
 	default:

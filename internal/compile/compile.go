@@ -52,6 +52,8 @@ type Options struct {
 	// InlineLookup says that map_lookup_elem means what it means in Linux, so
 	// that code may look into arrays itself.
 	InlineLookup bool
+	// Quiet reports whether a helper writes to no memory but that of maps; nil: none is known not to.
+	Quiet func(id int32) bool
 	// NoChecks leaves out memory checks and fuel. It exists to measure what
 	// they cost; code without them is not safe.
 	NoChecks bool
@@ -99,20 +101,19 @@ type Unit struct {
 
 // Array is an array map as code sees it that looks into it without a helper.
 type Array struct {
-	Base   uint64 // guest address of the first value
+	Base   uint64 // guest address of the first value, or processor 0's
+	Span   int64  // bytes from one processor's values to the next's; 0: all have the same
 	Stride int64  // bytes from one value to the next
 	Count  uint32
-	KeyOff int64 // the key's offset from r10
+	KeyOff int64 // the key's offset from r10, or its address
+	Global bool  // the key is global data
 }
-
-// mapAccessFlags are BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG: the helper minds them.
-const mapAccessFlags = 1<<7 | 1<<8
 
 // helperMapLookup is the number of bpf_map_lookup_elem.
 const helperMapLookup = 1
 
 // ArrayLookup reports whether a helper call looks up an element of an array
-// whose map is known, by a key in the function's own frame: the helper has
+// whose map is known, by a key in the function's own frame or in global data: the helper has
 // nothing to check then.
 func (u *Unit) ArrayLookup(in *ir.Instr) (a Array, ok bool) {
 	if !u.InlineLookup || in.Op != ir.OpHelper || in.Imm != helperMapLookup || in.Aux < 2 {
@@ -123,11 +124,24 @@ func (u *Unit) ArrayLookup(in *ir.Instr) (a Array, ok bool) {
 		return a, false
 	}
 	m := u.Module.Maps[mv.N]
-	f := u.Facts.Of(key)
-	if m.Type != bpf.MapTypeArray || m.Values == 0 || m.Flags&mapAccessFlags != 0 || f.Base != prove.Frame || f.Off() < -int64(u.Func.Src.FrameSize) || f.Off() > -4 {
+	base, perCPU := m.InPlace()
+	if base == 0 || !u.Facts.Inside(u.Func, key, 4) {
 		return a, false
 	}
-	return Array{Base: m.Values, Stride: int64(m.Stride()), Count: m.MaxEntries, KeyOff: f.Off()}, true
+	a = Array{Base: base, Stride: int64(m.Stride()), Count: m.MaxEntries}
+	if perCPU {
+		a.Span = int64(m.CPUSpan)
+	}
+	f := u.Facts.Of(key)
+	switch f.Base {
+	case prove.Frame:
+		a.KeyOff = f.Off()
+	case prove.Global:
+		a.KeyOff, a.Global = int64(u.MapValue(f.Map()))+f.Off(), true
+	default:
+		return a, false
+	}
+	return a, true
 }
 
 // Compile compiles all functions of a module.
@@ -176,6 +190,7 @@ var idle = sync.Pool{New: func() any { return new(compiler) }}
 func (c *compiler) lowerAll(w *World, t Target) ([]funcLabels, error) {
 	b := &c.buffer
 	env := &ir.Env{Module: w.Module, MapValue: w.MapValue, HelperArgs: w.HelperArgs}
+	optEnv := &opt.Env{Module: w.Module, InlineLookup: w.InlineLookup, Quiet: w.Quiet}
 	units := make([]funcLabels, len(w.Module.Funcs))
 	for i, src := range w.Module.Funcs {
 		l := &units[i]
@@ -184,11 +199,11 @@ func (c *compiler) lowerAll(w *World, t Target) ([]funcLabels, error) {
 		if err := w.stage("ir", f); err != nil {
 			return nil, err
 		}
-		c.optimizer.Run(f, w.Disable)
+		c.optimizer.Run(optEnv, f, w.Disable)
 		if err := w.stage("opt", f); err != nil {
 			return nil, err
 		}
-		u := &Unit{World: w, Func: f, Facts: c.prover.Prove(f, w.Module, w.MapValue), Entry: l.entry, Exit: l.exit}
+		u := &Unit{World: w, Func: f, Facts: c.prover.Prove(f, w.Module, w.MapValue, w.InlineLookup), Entry: l.entry, Exit: l.exit}
 		if err := t.Lower(u, b); err != nil {
 			return nil, fmt.Errorf("function %s: %w", src.Name, err)
 		}

@@ -36,6 +36,7 @@ type Request struct {
 	StackTop uint64       // guest address that R10 has in the first frame (shared with callees below it)
 	Fuel     int64        // backward jumps and tail calls it may execute; 0: no bound, negative: none
 	Stop     *atomic.Bool // when it turns true the run ends soon, with FaultStopped; may be nil
+	CPU      uint32       // the processor that it is on
 	Work     int64        // the largest bpf.Func.Work of the module; 0: not known
 	Gate     Gate
 	// Left is the fuel that is left while a helper runs. The engine sets it before the

@@ -28,8 +28,9 @@ type Options struct {
 	March  string // empty: the engine's default
 	// HelperArgs returns how many arguments a helper or kfunc takes.
 	HelperArgs func(kind uint8, id int32) int
-	// InlineLookup, Disable, NoChecks, Verify, Dump and DumpStages are as in compile.Options.
+	// InlineLookup, Quiet, Disable, NoChecks, Verify, Dump and DumpStages are as in compile.Options.
 	InlineLookup bool
+	Quiet        func(id int32) bool
 	Disable      map[string]bool
 	NoChecks     bool
 	Verify       bool
@@ -44,7 +45,7 @@ func (l *Linked) CompileOptions(opts *Options, slots func(m int) uint64, words u
 		Scheme: opts.Scheme, Base: l.Base, ArenaBase: l.Arena.Base(), ArenaSize: l.Arena.Size(),
 		MapValue: func(i int) uint64 { return l.Module.Maps[i].Values },
 		Slots:    slots, Descs: words, FuncTable: words + 16*uint64(len(l.Module.Maps)),
-		HelperArgs: opts.HelperArgs, InlineLookup: opts.InlineLookup, Disable: opts.Disable, NoChecks: opts.NoChecks, Verify: opts.Verify,
+		HelperArgs: opts.HelperArgs, InlineLookup: opts.InlineLookup, Quiet: opts.Quiet, Disable: opts.Disable, NoChecks: opts.NoChecks, Verify: opts.Verify,
 		Dump: opts.Dump, DumpStages: opts.DumpStages,
 	}
 }

@@ -139,6 +139,10 @@ func (t *tracer) at(pc uint32) error {
 		case compile.MarkHelper:
 			t.helpAt = m
 		case compile.MarkInline:
+			if t.helpAt.Func != m.Func || t.helpAt.Insn != m.Insn {
+				continue // a jump from elsewhere to what follows the lookup
+			}
+			t.helpAt = compile.Mark{Func: -1}
 			ev.Kind, ev.HelperKind, ev.HelperID, ev.R0 = engine.EventHelper, bpf.CallHelper, m.Target, t.h.X[rv.A5]
 			t.event(ev)
 		case compile.MarkExit:

@@ -93,6 +93,11 @@ const (
 	OpAtomic
 	OpCmpXchg // compares with Value(N), stores B, gives the old value in r0
 
+	// An element of the array whose index is N, as a lookup found it that was compiled in place: Imm is its address,
+	// for OpCPUElem that of processor 0's.
+	OpMapElem
+	OpCPUElem
+
 	// Calls. Operands in Extra[N:N+5], Aux of them. A call gives r0.
 	OpCall     // subprogram Imm
 	OpCallX    // function handle or helper number A

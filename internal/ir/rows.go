@@ -73,6 +73,9 @@ var rows = [NumOps]struct {
 	OpAtomic:   {"atomic", shapeAtomic},
 	OpCmpXchg:  {"cmpxchg", shapeCmpXchg},
 
+	OpMapElem: {"mapelem", shapeMapRef},
+	OpCPUElem: {"cpuelem", shapeMapRef},
+
 	OpCall:     {"call", shapeCall},
 	OpCallX:    {"callx", shapeCallX},
 	OpHelper:   {"helper", shapeNumCall},

@@ -138,13 +138,13 @@ func (v *verifier) result(b int32, val Value) error {
 		}
 	}
 	switch in.Op {
-	case OpParam, OpUndef, OpPhi, OpCmpXchg, OpCall, OpCallX, OpHelper, OpKfunc:
+	case OpParam, OpUndef, OpPhi, OpCmpXchg, OpMapElem, OpCPUElem, OpCall, OpCallX, OpHelper, OpKfunc:
 		if in.Home == NoHome {
 			return fail("%v gives its value to a register", in.Op)
 		}
 	}
 	switch in.Op {
-	case OpParam, OpMapAddr, OpMapValue, OpFuncAddr, OpFrame, OpSext32, OpZext, OpBswap64,
+	case OpParam, OpMapAddr, OpMapValue, OpMapElem, OpCPUElem, OpFuncAddr, OpFrame, OpSext32, OpZext, OpBswap64,
 		OpCall, OpCallX, OpHelper, OpKfunc:
 		if in.Type != I64 {
 			return fail("gives 64 bits, not %v", in.Type)

@@ -16,7 +16,7 @@ type state struct {
 	goRA   uintptr
 	reason uint64
 	pc     uint64 // where to go on
-	_      uint64
+	cpu    uint64 // at riscv64.StateCPU
 	x      [32]uint64
 }
 

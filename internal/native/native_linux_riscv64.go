@@ -119,6 +119,7 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 	x[riscv64.RegFuel] = uint64(m.fuel.Start(req))
 	x[riscv64.RegCount] = bpf.MaxTailCalls
 	x[riscv64.RegCountA6] = bpf.MaxTailCalls
+	m.st.cpu = uint64(req.CPU)
 	m.st.pc = e.Entry(req.Func)
 	goOn(m.st)
 	if m.st.reason != leftReturn {

@@ -4,7 +4,10 @@
 // the next definition of its home.
 package opt
 
-import "github.com/rivetbpf/rivet/internal/ir"
+import (
+	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/ir"
+)
 
 // Pass is one pass.
 type Pass struct {
@@ -14,18 +17,31 @@ type Pass struct {
 
 // Passes are all passes, in the order in which they run.
 var Passes = []Pass{
+	{"fold-lookups", (*Optimizer).foldLookups},
+	{"fold-branches", (*Optimizer).foldBranches},
 	{"fold-copies", (*Optimizer).foldCopies},
 }
 
 // Optimizer runs passes; its memory is used again by the next function.
 type Optimizer struct {
+	env  *Env
 	uses []uint8 // per value, up to many
 }
 
 const many = 2
 
+// Env is what passes must know of the world around a function.
+type Env struct {
+	Module *bpf.Module
+	// InlineLookup says that map_lookup_elem means what it means in Linux.
+	InlineLookup bool
+	// Quiet reports whether a helper writes to no memory but that of maps. May be nil: none does.
+	Quiet func(id int32) bool
+}
+
 // Run runs the passes that disabled does not name.
-func (o *Optimizer) Run(f *ir.Func, disabled map[string]bool) {
+func (o *Optimizer) Run(env *Env, f *ir.Func, disabled map[string]bool) {
+	o.env = env
 	for i := range Passes {
 		if !disabled[Passes[i].Name] {
 			Passes[i].run(o, f)

@@ -204,12 +204,15 @@ func (e *emitter) mapAccess() {
 		e.update(m, key, index)
 		return
 	}
-	e.emit(bpf.Insn{Op: bpf.ClassST | bpf.ModeMEM | bpf.SizeW, Dst: bpf.R10, Off: int16(key), Imm: index})
-	e.mov(bpf.R2, bpf.R10)
-	e.addImm(bpf.R2, int32(key))
-	e.lddw(bpf.R1, bpf.LoadMap, int32(m), 0)
-	e.emit(bpf.Insn{Op: bpf.OpCall, Imm: 1})
-	e.called()
+	e.storeKey(key, index)
+	e.lookup(m, key)
+	if e.chance(20) { // with the key that is there
+		e.block(1)
+		if e.st.dead {
+			return
+		}
+		e.lookup(m, key)
+	}
 	end := &label{}
 	r := uint8(bpf.R0)
 	if set := generalRegs &^ e.pinned &^ 0x3f; set != 0 && e.chance(50) {
@@ -225,6 +228,34 @@ func (e *emitter) mapAccess() {
 		e.st = state{dead: true}
 	}
 	e.bind(end)
+}
+
+// storeKey stores the key of a lookup: a constant mostly.
+func (e *emitter) storeKey(key int, index int32) {
+	switch set := e.st.init &^ bit(bpf.R10); {
+	case e.chance(20) && set != 0:
+		e.emit(bpf.Insn{Op: bpf.ClassSTX | bpf.ModeMEM | bpf.SizeW, Dst: bpf.R10, Off: int16(key), Src: e.one(set)})
+		if e.chance(50) {
+			e.emit(bpf.Insn{Op: bpf.ClassST | bpf.ModeMEM | bpf.SizeH, Dst: bpf.R10, Off: int16(key + 2)})
+			e.emit(bpf.Insn{Op: bpf.ClassST | bpf.ModeMEM | bpf.SizeB, Dst: bpf.R10, Off: int16(key + 1)})
+		}
+	case e.chance(20):
+		e.emit(bpf.Insn{Op: bpf.ClassST | bpf.ModeMEM | bpf.SizeDW, Dst: bpf.R10, Off: int16(key), Imm: index})
+	case e.chance(20):
+		e.movImm(bpf.R2, index)
+		e.emit(bpf.Insn{Op: bpf.ClassSTX | bpf.ModeMEM | bpf.SizeW, Dst: bpf.R10, Off: int16(key), Src: bpf.R2})
+	default:
+		e.emit(bpf.Insn{Op: bpf.ClassST | bpf.ModeMEM | bpf.SizeW, Dst: bpf.R10, Off: int16(key), Imm: index})
+	}
+}
+
+// lookup calls map_lookup_elem with the key at an offset from r10.
+func (e *emitter) lookup(m, key int) {
+	e.mov(bpf.R2, bpf.R10)
+	e.addImm(bpf.R2, int32(key))
+	e.lddw(bpf.R1, bpf.LoadMap, int32(m), 0)
+	e.emit(bpf.Insn{Op: bpf.OpCall, Imm: 1})
+	e.called()
 }
 
 func (e *emitter) update(m, key int, index int32) {

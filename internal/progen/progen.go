@@ -118,6 +118,15 @@ func (p *Program) Insns() int {
 // Stride is the distance between two values of an array map.
 func Stride(m *bpf.Map) int { return (int(m.ValueSize) + 7) &^ 7 }
 
+// CPUs is how many processors per-CPU arrays have values for, and CPU the one that runs are on.
+const (
+	CPUs = 3
+	CPU  = 1
+)
+
+// Span is how far the values of two processors are apart in a per-CPU array.
+func Span(m *bpf.Map) int { return (Stride(m)*int(m.MaxEntries) + 63) &^ 63 }
+
 // Generate makes the program of a seed: the same one for ever, as long as this package stays the same.
 func Generate(seed uint64, cfg Config) *Program {
 	return generate(&source{state: mix(seed)}, cfg)
@@ -256,8 +265,11 @@ func (g *gen) maps() {
 		m.Name, m.KeySize = fmt.Sprintf("%s%d", kind, i), 4
 		g.p.Maps = append(g.p.Maps, m)
 		var init []byte
-		if m.Type == bpf.MapTypeArray {
+		switch m.Type {
+		case bpf.MapTypeArray:
 			init = g.bytes(Stride(&m) * int(m.MaxEntries))
+		case bpf.MapTypePerCPUArray:
+			init = g.bytes(CPUs * Span(&m))
 		}
 		g.p.Init = append(g.p.Init, init)
 		return i
@@ -267,6 +279,9 @@ func (g *gen) maps() {
 	}
 	for range g.between(1, 2) {
 		g.arrays = append(g.arrays, add("array", bpf.Map{Type: bpf.MapTypeArray, ValueSize: uint32(g.between(4, 48)), MaxEntries: uint32(g.between(1, 6))}))
+	}
+	if g.chance(50) {
+		g.arrays = append(g.arrays, add("percpu", bpf.Map{Type: bpf.MapTypePerCPUArray, ValueSize: uint32(g.between(4, 48)), MaxEntries: uint32(g.between(1, 6))}))
 	}
 	for range g.between(1, 2) {
 		g.tables = append(g.tables, add("jump", bpf.Map{Type: bpf.MapTypeProgArray, ValueSize: 4, MaxEntries: uint32(g.between(1, 6))}))

@@ -116,7 +116,7 @@ func TestProven(t *testing.T) {
 		mapValue := func(int) uint64 { return values }
 		src := mod.Funcs[mod.Programs[0].Func]
 		f := b.Build(&ir.Env{Module: mod, MapValue: mapValue}, src)
-		facts := p.Prove(f, mod, mapValue)
+		facts := p.Prove(f, mod, mapValue, true)
 		var got []string
 		for i := range f.Blocks {
 			for _, v := range f.Blocks[i].Instrs {
@@ -124,7 +124,7 @@ func TestProven(t *testing.T) {
 				if in.Op < ir.OpLoad || in.Op > ir.OpCmpXchg {
 					continue
 				}
-				s := fmt.Sprintf("%s %v", bpfasm.Format(mod, src, int(in.Pos)), facts.Proven(f, in, int(in.Aux&^ir.SignBit)))
+				s := fmt.Sprintf("%s %v", bpfasm.Format(mod, src, int(in.Pos)), facts.Proven(f, i, in, int(in.Aux&^ir.SignBit)))
 				got = append(got, s)
 			}
 		}

@@ -58,19 +58,55 @@ func (l *lower) arrayLookup(in *ir.Instr, a compile.Array) {
 	rd := homes[bpf.R0]
 	s := stub{label: l.b.NewLabel(), back: l.b.NewLabel(), rd: rd, kind: stubZero}
 	l.stubs = append(l.stubs, s)
-	l.i(rv.LWU, rv.T0, RegStack, int32(a.KeyOff+l.frame.adjust))
+	l.mark(in, compile.MarkHelper, -1)
+	if a.Global {
+		lo := a.KeyOff << 52 >> 52 // the low 12 bits, sign-extended
+		l.li(rv.T0, a.KeyOff-lo)
+		l.i(rv.LWU, rv.T0, rv.T0, int32(lo))
+	} else {
+		l.i(rv.LWU, rv.T0, RegStack, int32(a.KeyOff+l.frame.adjust))
+	}
 	l.li(rv.T1, int64(a.Count))
 	l.br(rv.BGEU, rv.T0, rv.T1, s.label)
-	if n := bits.TrailingZeros64(uint64(a.Stride)); a.Stride == 1<<n {
-		l.i(rv.SLLI, rv.T0, rv.T0, int32(n))
-	} else {
-		l.li(rv.T1, a.Stride)
-		l.r(rv.MUL, rv.T0, rv.T0, rv.T1)
-	}
+	l.times(rv.T0, a.Stride)
 	l.li(rd, int64(a.Base))
 	l.r(rv.ADD, rd, rd, rv.T0)
+	if a.Span != 0 {
+		l.ofCPU(rd, a.Span)
+	}
 	l.b.Bind(s.back)
 	l.mark(in, compile.MarkInline, int32(in.Imm))
+}
+
+// element computes the address of an element of an array whose key is built in.
+func (l *lower) element(in *ir.Instr) {
+	rd := homes[in.Home]
+	l.mark(in, compile.MarkHelper, -1)
+	l.li(rd, in.Imm)
+	if in.Op == ir.OpCPUElem {
+		l.ofCPU(rd, int64(l.u.Module.Maps[in.N].CPUSpan))
+	}
+	l.mark(in, compile.MarkInline, helperMapLookup)
+}
+
+// helperMapLookup is the number of bpf_map_lookup_elem.
+const helperMapLookup = 1
+
+// ofCPU adds to the address of processor 0's element how far away that of the run's processor is. It uses t0 and t1.
+func (l *lower) ofCPU(rd rv.Reg, span int64) {
+	l.i(rv.LD, rv.T0, RegState, StateCPU)
+	l.times(rv.T0, span)
+	l.r(rv.ADD, rd, rd, rv.T0)
+}
+
+// times multiplies a register by a constant. It uses t1.
+func (l *lower) times(r rv.Reg, by int64) {
+	if n := bits.TrailingZeros64(uint64(by)); by == 1<<n {
+		l.i(rv.SLLI, r, r, int32(n))
+		return
+	}
+	l.li(rv.T1, by)
+	l.r(rv.MUL, r, r, rv.T1)
 }
 
 // callX calls what a register names: the function whose handle it holds, or,

@@ -72,6 +72,7 @@ func compiled(t *testing.T, mod *bpf.Module, march string, scheme engine.Scheme)
 	}
 	for i, m := range mod.Maps {
 		m.Values = values + uint64(i)<<12
+		m.CPUValues, m.CPUSpan = m.Values, (m.Stride()*uint64(m.MaxEntries)+63)&^63
 	}
 	im, err := compile.Compile(mod, target, options(scheme))
 	if err != nil {

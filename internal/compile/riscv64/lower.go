@@ -122,6 +122,8 @@ func (l *lower) instr(v ir.Value, in *ir.Instr) error {
 		l.atomic(in)
 	case ir.OpCmpXchg:
 		l.cmpXchg(in)
+	case ir.OpMapElem, ir.OpCPUElem:
+		l.element(in)
 	case ir.OpCall:
 		l.call(in)
 	case ir.OpCallX:
@@ -292,8 +294,10 @@ func (l *lower) written() (set uint32, calls, gates bool) {
 				set |= 1 << in.Home
 			}
 			switch in.Op {
-			case ir.OpCall, ir.OpCallX:
+			case ir.OpCall:
 				calls = true
+			case ir.OpCallX:
+				calls, gates = true, true // it may name a helper
 			case ir.OpHelper, ir.OpKfunc:
 				_, inline := l.u.ArrayLookup(in)
 				gates = gates || !inline

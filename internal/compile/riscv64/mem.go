@@ -61,7 +61,7 @@ func (l *lower) folds(in *ir.Instr) bool {
 }
 
 func (l *lower) proven(in *ir.Instr) bool {
-	return l.u.Facts.Proven(l.f, in, size(in))
+	return l.u.Facts.Proven(l.f, l.block, in, size(in))
 }
 
 // address returns a register and an offset that reach the memory at in, and

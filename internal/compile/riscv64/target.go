@@ -65,6 +65,9 @@ const (
 	StateHelper = 16
 )
 
+// StateCPU is the offset, in the same block, of the number of the processor that the run is on.
+const StateCPU = 56
+
 // Target implements compile.Target. It is safe for concurrent use.
 type Target struct {
 	ext   rv.Ext

@@ -91,7 +91,7 @@ func (l *lower) evalUpper(blk *ir.Block, v ir.Value, in *ir.Instr) upper {
 	switch in.Op {
 	case ir.OpPhi:
 		return l.phiUpper(blk, v)
-	case ir.OpConst, ir.OpMapAddr, ir.OpMapValue, ir.OpFuncAddr:
+	case ir.OpConst, ir.OpMapAddr, ir.OpMapValue, ir.OpMapElem, ir.OpFuncAddr:
 		return constUpper(in.Imm)
 	case ir.OpUndef:
 		return width(0)

@@ -40,8 +40,12 @@ func list() []Engine {
 		}
 	}
 	// Told how many arguments helpers take, the compiler keeps fewer registers alive.
-	return append(l, Engine{"hart with helpers' arguments", false, func(w *World, s engine.Scheme) (engines.Engine, error) {
+	l = append(l, Engine{"hart with helpers' arguments", false, func(w *World, s engine.Scheme) (engines.Engine, error) {
 		return hartrun.New(w.Module, w.Arena, w.Tables, hartrun.Options{Scheme: s, HelperArgs: progen.HelperArgs})
+	}})
+	return append(l, Engine{"hart with lookups in place", false, func(w *World, s engine.Scheme) (engines.Engine, error) {
+		return hartrun.New(w.Module, w.Arena, w.Tables, hartrun.Options{Scheme: s, HelperArgs: progen.HelperArgs, Verify: true,
+			InlineLookup: true, Quiet: func(id int32) bool { return id == 1 || id == 2 }})
 	}})
 }
 
@@ -73,7 +77,7 @@ func Run(p *progen.Program, mod *bpf.Module, ar *arena.Arena, e *Engine, scheme 
 	}
 	out := &Outcome{Engine: e.Name}
 	req := &engine.Request{Func: mod.Programs[0].Func, Args: [5]uint64{w.mem, uint64(len(p.Mem))},
-		StackTop: w.stack + progen.StackSize, Fuel: p.Fuel, Gate: w}
+		StackTop: w.stack + progen.StackSize, Fuel: p.Fuel, Gate: w, CPU: progen.CPU}
 	if traced {
 		req.Trace = func(ev *engine.Event) { out.Events = append(out.Events, *ev) }
 	}

@@ -44,15 +44,18 @@ func NewWorld(p *progen.Program, mod *bpf.Module, a *arena.Arena) (*World, error
 		return nil, err
 	}
 	for i, m := range mod.Maps {
-		if m.Type != bpf.MapTypeArray {
+		if m.Type == bpf.MapTypeProgArray {
 			continue
 		}
 		if w.values[i], err = w.alloc(p.Init[i]); err != nil {
 			return nil, err
 		}
-		if m.Values = w.values[i]; m.MaxEntries != 1 {
-			m.Values = 0
+		if m.Type == bpf.MapTypePerCPUArray {
+			m.CPUValues, m.CPUSpan = w.values[i], uint64(progen.Span(m))
+			w.values[i] += progen.CPU * m.CPUSpan // all that runs see
+			continue
 		}
+		m.Values = w.values[i]
 	}
 	return w, nil
 }
@@ -76,7 +79,9 @@ func (w *World) Helper(kind uint8, id int32, args *[5]uint64) (uint64, error) {
 	for _, a := range args[:progen.HelperArgs(kind, id)] {
 		h = hash(h, a)
 	}
-	w.calls = append(w.calls, h)
+	if kind != bpf.CallHelper || id != 1 { // compiled code may look up without a call
+		w.calls = append(w.calls, h)
+	}
 	if kind == bpf.CallKfunc || id >= progen.HelperScalar && id <= progen.HelperScalar+5 {
 		return scalar(h), nil
 	}
