@@ -37,6 +37,7 @@ var subjects = [][]*Helper{
 	cpuHelpers,
 	taskHelpers,
 	memoryHelpers,
+	storageHelpers,
 	cgroupHelpers,
 	tracingHelpers,
 	ringbufHelpers,

@@ -108,6 +108,15 @@ func (w *World) Object(kind ObjectKind, id uint64, fill func(o *Object, b []byte
 	return made, nil
 }
 
+// NewObject returns the address of the object of that kind and id.
+func (w *World) NewObject(kind ObjectKind, id uint64) (uint64, error) {
+	o, err := w.Object(kind, id, func(o *Object, _ []byte, _ *btf.Struct) { o.ancestors = []uint64{id} })
+	if err != nil {
+		return 0, fmt.Errorf("struct %v of %d: %w", kind, id, err)
+	}
+	return o.Addr, nil
+}
+
 // layout finds how a struct looks; nil where nothing says so. The lock is held.
 func (o *Objects) layout(types *btf.Spec, kind ObjectKind) *btf.Struct {
 	if s, ok := o.layouts[kind]; ok {

@@ -26,6 +26,7 @@ var scripts = [][]Script{
 	timeScripts,
 	taskScripts,
 	memoryScripts,
+	storageScripts,
 	dynptrScripts,
 }
 
