@@ -6,7 +6,8 @@
 # make test-kernel  everything that a program may call, in the kernel and in rivet (root; any Linux with BPF)
 # make bench    the Go benchmarks, and the programs of bench/ beside Linux's and clang's native code
 # make bench-riscv64  times native code beside the interpreter and clang's code, under qemu-user
-# make soak     everything at once on native code, for SOAK (5m): runs, faults, Close, garbage collection, profiles
+# make soak     everything at once on native code, for SOAK (5m): runs, faults, Close, garbage collection, profiles;
+#               then every program that takes packets on 10,000 random ones, in the kernel too (root)
 # make objects  rebuilds every committed object and executable with clang 19
 # make docs     rewrites the output that Markdown files show; make measure, the figures that depend on the host too
 # make race     the packages with concurrency under the race detector
@@ -64,13 +65,14 @@ emulated = GOARCH=$(1) CGO_ENABLED=0 RIVET_EMULATOR=$(2) RIVET_PROGRAMS=$(EMULAT
 # In CI a kernel that cannot run this is a failure; elsewhere the test says why it is skipped.
 test-kernel: SHELL := bash
 test-kernel:
-	set -o pipefail; $(GO) test -count 1 -v -run 'TestWorld|TestKernel' $(TESTFLAGS) ./internal/kerneltest | grep -v '^    *--- PASS\|^=== '
+	set -o pipefail; $(GO) test -count 1 -v -run 'TestWorld|TestKernel|TestRandomWorld' $(TESTFLAGS) ./internal/kerneltest | grep -v '^    *--- PASS\|^=== '
 
 # How long make soak goes on; within make test it is 20 seconds.
 SOAK ?= 5m
 
 soak: tools
 	RIVET_SOAK=$(SOAK) $(call emulated,riscv64,qemu-riscv64-static) -count 1 -run TestSoak -v .
+	RIVET_RANDOM_RUNS=10000 $(GO) test -count 1 -timeout 60m -run TestRandomWorld $(TESTFLAGS) ./internal/kerneltest
 
 race:
 	@scripts/install-tools.sh race
