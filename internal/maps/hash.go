@@ -272,6 +272,9 @@ func (h *hash) put(cpu, sum uint32, key, value []byte, flags uint64) error {
 			h.unreserve(cpu, sum)
 		}
 		s.Unlock()
+		if h.lru != nil && h.evict(h.list(cpu, sum)) {
+			return errAgain // in the place of an old one
+		}
 		return err
 	}
 	h.fill(&p, cpu, key, value)
@@ -395,21 +398,22 @@ func (h *hash) enter(p, old *place, replaces bool, list uint32) {
 	}
 }
 
-// evict makes room in an LRU hash. No lock is held.
-func (h *hash) evict(list uint32) {
+// evict makes room in an LRU hash; false: there is nothing that could go. No lock is held.
+func (h *hash) evict(list uint32) bool {
 	p, ok := h.lru.victim(&h.elements, list)
 	if !ok {
-		runtime.Gosched() // others are at it
-		return
+		runtime.Gosched() // others may be at it
+		return false
 	}
 	sum := uint32(p.link.Load())
 	s := h.lock(sum)
 	if p.stale() || !h.unlink(p.number, sum) { // deleted meanwhile
 		s.Unlock()
-		return
+		return true
 	}
 	h.lru.unreserve(list)
 	h.discard(&p, s)
+	return true
 }
 
 // remove unlinks a key and hands over the element and its chain's lock.
