@@ -169,6 +169,15 @@ type SocketQuery = host.SocketQuery
 // TCPInfo is what struct bpf_tcp_sock shows of a TCP socket.
 type TCPInfo = host.TCPInfo
 
+// Connections is the part of [Host] that knows tracked connections.
+type Connections = host.Connections
+
+// ConnectionQuery is a flow whose connection is looked up, Connection what is known of it.
+type (
+	ConnectionQuery = host.ConnectionQuery
+	Connection      = host.Connection
+)
+
 // SocketTable is a [Sockets] that finds sockets as Linux does: first one connected to the flow, then one bound to its
 // local address, then one bound to the port alone. Fill it before programs run. It is embedded as [FIB] is.
 type SocketTable struct {

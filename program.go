@@ -3,6 +3,7 @@ package rivet
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,9 @@ type RunOptions struct {
 	Tunnel *Tunnel
 	// Socket is the socket that the packet or the context belongs to; nil: none.
 	Socket *Socket
+	// RxMetadata is what the driver knows of a packet for XDP; nil: nothing (bpf_xdp_metadata_rx_hash and its kin give
+	// EOPNOTSUPP).
+	RxMetadata *RxMetadata
 
 	// FuncIP and AttachCookie are what bpf_get_func_ip and bpf_get_attach_cookie give.
 	FuncIP, AttachCookie uint64
@@ -95,6 +99,8 @@ type RunResult struct {
 	Assigned *Socket
 	// ApplyBytes and CorkBytes are what bpf_msg_apply_bytes and bpf_msg_cork_bytes were called with.
 	ApplyBytes, CorkBytes uint32
+	// Bound is the address that the program bound its socket to (bpf_bind); invalid: it did not.
+	Bound netip.AddrPort
 
 	// What else the last repetition did:
 

@@ -118,6 +118,9 @@ func (c *Clone) String() string {
 // them (struct ip_tunnel_info).
 type Tunnel = helpers.Tunnel
 
+// RxMetadata is what a driver knows of a packet beside its bytes.
+type RxMetadata = helpers.RxMetadata
+
 // redirected is the verdict with which a redirection takes place.
 func redirected(l *progctx.Layout, kind helpers.RedirectKind, r0 uint64) bool {
 	verdict := uint32(r0)
@@ -155,6 +158,7 @@ func (r *RunResult) actions(c *core, l *progctx.Layout, run *helpers.Run) {
 	}
 	r.Assigned = run.Assigned()
 	r.ApplyBytes, r.CorkBytes = run.Verdicts()
+	r.Bound = run.Bound()
 }
 
 func (c *core) redirect(d *helpers.Redirect) *Redirect {

@@ -130,7 +130,7 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 	}
 	s.run.Reset()
 	s.run.ResetActions()
-	s.run.Received, s.run.Socket = opts.Tunnel, opts.Socket
+	s.run.Received, s.run.Socket, s.run.RxMetadata = opts.Tunnel, opts.Socket, opts.RxMetadata
 	if opts.CPU >= uint32(p.core.opts.CPUs) {
 		return fmt.Errorf("CPU is %d, there are %d (CollectionOptions.CPUs)", opts.CPU, p.core.opts.CPUs)
 	}

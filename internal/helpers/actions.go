@@ -9,7 +9,8 @@ import (
 )
 
 // networkHelpers is all that a program does to the network around its packet and asks of it.
-var networkHelpers = slices.Concat(redirectHelpers, fibHelpers, tunnelHelpers, socketHelpers, cookieHelpers, sockmapHelpers, msgHelpers)
+var networkHelpers = slices.Concat(redirectHelpers, fibHelpers, tunnelHelpers, socketHelpers, cookieHelpers, sockmapHelpers, msgHelpers,
+	sockoptHelpers, hdroptHelpers, metadataKfuncs, conntrackKfuncs)
 
 // RedirectKind says what a packet is sent to.
 type RedirectKind uint8
@@ -58,6 +59,9 @@ type actions struct {
 	assigned *host.Socket
 	socks    socketTable
 	msg      msgState
+	conns    []heldConn
+	bound    netip.AddrPort
+	reserved int // bytes of TCP options
 }
 
 func (a *actions) reset() {
@@ -68,7 +72,8 @@ func (a *actions) reset() {
 	a.tunnel = tunnelState{}
 	a.assigned = nil
 	a.socks.reset()
-	a.msg = msgState{}
+	a.conns = a.conns[:0]
+	a.msg, a.bound, a.reserved = msgState{}, netip.AddrPort{}, 0
 }
 
 // ResetActions forgets what the run before did to the network around.

@@ -64,11 +64,12 @@ type Run struct {
 	CPU   uint32 // below World.CPUs
 	// Received is the metadata that a tunnel device left with the packet, Socket the socket that the packet or context
 	// belongs to; nil: none. More gives zeroed guest memory until the end of the run.
-	Received *Tunnel
-	Socket   *host.Socket
-	More     func(n int) (b []byte, addr uint64, err error)
-	acts     *actions // what was done to the network around; nil until something was
-	Type     string   // of the program, as cilium/ebpf names it
+	Received   *Tunnel
+	RxMetadata *RxMetadata // what the driver knows of the packet; nil: nothing
+	Socket     *host.Socket
+	More       func(n int) (b []byte, addr uint64, err error)
+	acts       *actions // what was done to the network around; nil until something was
+	Type       string   // of the program, as cilium/ebpf names it
 	// Layout is what the program is given, Packet its packet; nil where it has none.
 	Layout *progctx.Layout
 	Packet *progctx.Packet

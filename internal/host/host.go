@@ -9,6 +9,7 @@ type Host interface {
 	Tasks
 	Network
 	Sockets
+	Connections
 	Processors
 	Memory
 }
@@ -18,6 +19,7 @@ type Default struct {
 	noMemory
 	noNetwork
 	noSockets
+	noConnections
 }
 
 var _ Host = Default{}

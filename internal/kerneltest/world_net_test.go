@@ -71,6 +71,10 @@ var netScripts = []Script{
 		s.Run("ipv4", packet64)
 		s.Run("ipv6", packet64)
 	}},
+	{Object: "net_conntrack", Do: func(s *Session) {
+		s.Run("on_tc", packet64)
+		s.Run("on_xdp", packet64)
+	}},
 	{Object: "net_fib", Name: "ipv4", Net: append(append([]string{}, pair...), routes4...), Options: hosted(fib4, &rivet.SocketTable{}), Do: fib4Script},
 	{Object: "net_fib", Name: "ipv6", Net: append(append([]string{}, pair...), routes6...), Options: hosted(fib6, &rivet.SocketTable{}), Do: fib6Script},
 	{Object: "net_fib", Name: "bad", Net: pair, Options: hosted(&rivet.FIB{Devices: closedDevices}, &rivet.SocketTable{}), Do: fibBadScript},

@@ -3,6 +3,9 @@ package maps
 // Errors that maps of devices, processors and sockets give, and helpers that ask for routes and sockets.
 const (
 	EPROTONOSUPPORT Errno = 93  // no such protocol
+	ENOMSG          Errno = 42  // not among the options
+	ENODATA         Errno = 61  // the packet has none
+	ENONET          Errno = 64  // no such network namespace
 	EBADF           Errno = 9   // what is put is no socket
 	ENODEV          Errno = 19  // no such device or processor
 	EMSGSIZE        Errno = 90  // longer than allowed
