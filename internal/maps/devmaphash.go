@@ -2,6 +2,7 @@ package maps
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -17,11 +18,19 @@ var devMapHashKind = Kind{
 	Type:  ebpf.DevMapHash,
 	Guest: true,
 	Frees: true,
-	Check: checkDevMap,
+	Check: checkDevMapHash,
 	Memory: func(d *bpf.Map, _ int) Need {
 		return Need{Fixed: 8 * (uint64(d.MaxEntries) + devMapSpare)}
 	},
 	New: newDevMapHash,
+}
+
+// checkDevMapHash is dev_map_alloc_check for hashes, whose buckets are a power of two.
+func checkDevMapHash(d *bpf.Map) error {
+	if d.MaxEntries > 1<<31 {
+		return fmt.Errorf("max_entries is %d, at most %d", d.MaxEntries, 1<<31)
+	}
+	return checkDevMap(d)
 }
 
 // devMapSpare is how many slots may wait for the runs that hold them.
