@@ -17,6 +17,9 @@ import (
 
 // Program is a program of a collection. It is safe for concurrent use.
 type Program struct {
+	// VerifierLog is always empty, as there is no verifier.
+	VerifierLog string
+
 	core   *core
 	index  int // into Module.Programs
 	def    *bpf.Program
@@ -64,6 +67,11 @@ type RunOptions struct {
 	FuncIP, AttachCookie uint64
 	// Retval is what bpf_get_retval gives: what programs attached before this one decided.
 	Retval int32
+
+	// BatchSize is ignored: the kernel's batches of live frames are not there.
+	BatchSize uint32
+	// Reset is not called, as no run is interrupted and begun again.
+	Reset func()
 
 	// Fuel bounds the run as [CollectionOptions.Fuel] does. 0: the collection's bound.
 	Fuel int64
@@ -148,11 +156,35 @@ func (p *Program) String() string { return fmt.Sprintf("%s(%s)", p.def.Type, p.d
 // program array can still be reached by tail calls. With the last
 // program of a collection, what its engine holds is freed. The error is always nil.
 func (p *Program) Close() error {
-	if p != nil && !p.closed.Swap(true) && p.core.open.Add(-1) == 0 {
-		p.core.pool.shut()
+	if p != nil && !p.closed.Swap(true) {
+		p.core.letGo()
 	}
 	return nil
 }
+
+// letGo is called for each program that is closed. With the last one no run can begin any more.
+func (c *core) letGo() {
+	if c.open.Add(-1) == 0 {
+		c.pool.shut()
+	}
+}
+
+// Clone returns another Program for the same program: closing one leaves the
+// other as it is. The clone of a nil Program is nil.
+func (p *Program) Clone() (*Program, error) {
+	if p == nil {
+		return nil, nil
+	}
+	p.core.open.Add(1) // before looking, so that the last Close does not come between
+	if p.closed.Load() {
+		p.core.letGo()
+		return nil, p.wrap(errClosed)
+	}
+	return &Program{core: p.core, index: p.index, def: p.def, layout: p.layout, ctxSize: p.ctxSize, typ: p.typ}, nil
+}
+
+// IsPinned returns false: there is no file system that a program could be pinned to.
+func (p *Program) IsPinned() bool { return false }
 
 // Run runs the program and returns the lower half of R0. The error of a run
 // that ended early holds a [*Fault].

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -163,7 +164,8 @@ func (p *profile) blocks() []byte {
 func (p *profile) functions() []byte {
 	type share struct {
 		first     spot // where the function begins
-		named     bool // the line there names it
+		defined   bool // a source has it there
+		searched  string
 		all, done int
 	}
 	shares := map[string]*share{}
@@ -176,8 +178,11 @@ func (p *profile) functions() []byte {
 			shares[s.function] = f
 			order = append(order, f)
 		}
-		if !f.named && strings.Contains(p.text[s], s.function+"(") { // not where code that was inlined stands
-			f.first, f.named = s, true
+		if !f.defined && f.searched != s.file {
+			f.searched = s.file
+			if n := definition(s.file, s.function); n != 0 { // not where code that was inlined into it stands
+				f.first.file, f.first.line, f.defined = s.file, n, true
+			}
 		}
 		for _, f := range []*share{f, &total} {
 			f.all++
@@ -197,6 +202,22 @@ func (p *profile) functions() []byte {
 	fmt.Fprintf(w, "total:\t(places)\t%.1f%%\n", percent(total.done, total.all))
 	w.Flush()
 	return b.Bytes()
+}
+
+// definition finds the line of a source file on which a function begins, or where a macro
+// such as BPF_PROG names it; 0 if none does.
+func definition(file, function string) int {
+	source, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	begins := regexp.MustCompile(`^\w[^;"]*\b` + regexp.QuoteMeta(function) + `\b[^;]*$`)
+	for i, line := range strings.Split(string(source), "\n") {
+		if begins.MatchString(line) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 func percent(part, all int) float64 { return 100 * float64(part) / float64(max(all, 1)) }

@@ -1,3 +1,5 @@
+//go:build ignore
+
 /* What a program for the kernel often has: a hash with BTF, a per-CPU counter, a constant set before loading, a
  * global variable read afterwards, a program array with an initial value.
  */
