@@ -52,7 +52,7 @@ standard error.`,
 	f.data.register(c)
 	fs := c.Flags()
 	fs.StringVar(&f.pcap, "pcap", "", "capture (pcap or pcapng) to run the program on")
-	fs.StringVar(&f.pcapOut, "pcap-out", "", "capture to write: the packets that are not dropped, as the program leaves them")
+	fs.StringVar(&f.pcapOut, "pcap-out", "", "capture to write: the packets that are not dropped, as the program leaves them, and copies that it sends off")
 	fs.BoolVar(&f.dumpMaps, "dump-maps", false, "print the maps at the end")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print totals only")
 	fs.BoolVar(&f.perfMap, "perf-map", false, "write symbols of the native engine's code where perf looks for them (/tmp/perf-PID.map)")
@@ -88,6 +88,12 @@ type packetReport struct {
 	Retired uint64   `json:"retired,omitempty"`
 	Changes []change `json:"changes,omitempty"`
 	Fault   string   `json:"fault,omitempty"`
+
+	Redirect *redirectReport `json:"redirect,omitempty"`
+	Clones   []cloneReport   `json:"clones,omitempty"`
+	Tunnel   *tunnelReport   `json:"tunnel,omitempty"`
+
+	did []string // the last three, in words
 }
 
 // runner is one run command.
@@ -250,6 +256,10 @@ func (r *runner) packet(ctx context.Context, data []byte, ci gopacket.CaptureInf
 		if r.layout.Packet && !verdict.Dropped(r.program.Type().String(), res.R0) {
 			after = res.Data
 		}
+		p.actions(&res)
+	}
+	if err := r.writeClones(ci, res.Clones); err != nil {
+		return nil, err
 	}
 	if r.flags.quiet {
 		if rep.Faults == 1 && fault != nil {
@@ -259,6 +269,19 @@ func (r *runner) packet(ctx context.Context, data []byte, ci gopacket.CaptureInf
 	}
 	r.show(&p, data, res.Data)
 	return after, nil
+}
+
+// writeClones adds the copies of a packet to the capture that is written.
+func (r *runner) writeClones(ci gopacket.CaptureInfo, clones []rivet.Clone) error {
+	if r.out == nil {
+		return nil
+	}
+	for i := range clones {
+		if err := r.out.write(ci, clones[i].Data); err != nil {
+			return fmt.Errorf("cannot write %s: %w", r.flags.pcapOut, cause(err))
+		}
+	}
+	return nil
 }
 
 // show prints a packet, or keeps it for the JSON value.
@@ -274,7 +297,7 @@ func (r *runner) show(p *packetReport, before, after []byte) {
 		r.report.Packets = append(r.report.Packets, *p)
 		return
 	}
-	r.table.add(p, describe(p.Changes, before, after, fields))
+	r.table.add(p, append(describe(p.Changes, before, after, fields), p.did...))
 }
 
 // finish prints totals and maps and tells whether there were faults.

@@ -1,6 +1,7 @@
 package helpers
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/rivetbpf/rivet/internal/maps"
@@ -31,6 +32,15 @@ type Tunnel struct {
 	Flags uint16
 	// Options are those of Geneve, VXLAN or ERSPAN, as bytes; nil: none.
 	Options []byte
+}
+
+// String says where the tunnel leads.
+func (t *Tunnel) String() string {
+	s := fmt.Sprintf("%v, id %d", t.Remote, t.ID)
+	if len(t.Options) > 0 {
+		s += fmt.Sprintf(", options %x", t.Options)
+	}
+	return s
 }
 
 // Flags of a tunnel key, as programs give them.
