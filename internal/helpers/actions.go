@@ -10,7 +10,7 @@ import (
 
 // networkHelpers is all that a program does to the network around its packet and asks of it.
 var networkHelpers = slices.Concat(redirectHelpers, fibHelpers, tunnelHelpers, socketHelpers, cookieHelpers, sockmapHelpers, msgHelpers,
-	sockoptHelpers, hdroptHelpers, metadataKfuncs, conntrackKfuncs)
+	sockoptHelpers, hdroptHelpers, skStorageHelpers, metadataKfuncs, conntrackKfuncs)
 
 // RedirectKind says what a packet is sent to.
 type RedirectKind uint8

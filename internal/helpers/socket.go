@@ -133,7 +133,7 @@ func getSocketCookie(c *Call) (uint64, error) {
 	if s == nil {
 		return 0, err
 	}
-	return s.Cookie, nil
+	return s.CookieOf(), nil
 }
 
 // overflowUID is what stands for a user that a namespace does not have.

@@ -3,6 +3,7 @@ package host
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // Sockets tells about sockets: what bpf_sk_lookup_tcp and its kin ask.
@@ -55,8 +56,9 @@ type Socket struct {
 	Mark, Priority uint32
 	// RxQueue is the number of the receive queue of its last packet, plus 1; 0: none.
 	RxQueue uint32
-	Cookie  uint64
-	UID     uint32
+	// Cookie is the socket's number; 0: one is made when it is asked for.
+	Cookie uint64
+	UID    uint32
 	// Cgroups are the IDs of its control group and of those above it, from the root down.
 	Cgroups []uint64
 	// Listener is the listening socket that a TCP request or connection came from; nil: unknown.
@@ -69,6 +71,7 @@ type Socket struct {
 
 	mu      sync.Mutex
 	options map[option][]byte
+	made    uint64 // in place of Cookie
 }
 
 // TCPInfo is struct bpf_tcp_sock.
@@ -100,6 +103,22 @@ func (s *Socket) Option(level, name int32) (value []byte, ok bool) {
 	defer s.mu.Unlock()
 	v, ok := s.options[option{level, name}]
 	return append([]byte{}, v...), ok
+}
+
+// lastCookie is the last that was made; they are far from what anyone writes into Cookie.
+var lastCookie atomic.Uint64
+
+// CookieOf returns the socket's number, always the same (sock_gen_cookie).
+func (s *Socket) CookieOf() uint64 {
+	if s.Cookie != 0 {
+		return s.Cookie
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.made == 0 {
+		s.made = 1<<40 + lastCookie.Add(1)
+	}
+	return s.made
 }
 
 // FamilyOf returns the family, as set or as the local address has it.

@@ -111,6 +111,16 @@ var sockScripts = []Script{
 			s.Dump()
 		}
 	}},
+	{Object: "net_skstorage", Net: loopback, Options: socketHost, Do: func(s *Session) {
+		_, done := s.sockets()
+		defer done()
+		for _, f := range [][]byte{flow("127.0.0.1:40000", "127.0.0.1:4321"), flow("127.0.0.1:9", "127.0.0.1:4321")} {
+			s.Update("tuples", uint32(0), f, 0)
+			for _, p := range []string{"count", "count", "forget", "count", "forget"} { // leaves none for the next engine
+				s.Run(p, packet64)
+			}
+		}
+	}},
 	{Object: "net_cookie", Do: func(s *Session) { s.Run("entry", packet64) }},
 	{Object: "net_sockmap", Net: loopback, Options: socketHost, Do: sockMapScript},
 	{Object: "net_sockwords", Net: loopback, Options: socketHost, Do: sockWordsScript},

@@ -161,7 +161,7 @@ func (m *SockMap) Read(key, value []byte) error {
 	if s == nil {
 		return ENOENT
 	}
-	binary.LittleEndian.PutUint64(value, s.Cookie)
+	binary.LittleEndian.PutUint64(value, s.CookieOf())
 	return nil
 }
 
