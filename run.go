@@ -122,9 +122,10 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 	}
 	s.run.Ctx, s.run.CtxAt = nil, 0
 	if size != 0 {
-		s.run.Ctx, s.run.CtxAt = s.ctx[:size:size], s.ctxAt
-		clear(s.run.Ctx)
-		if err := p.layout.Fill(s.run.Ctx, user, &s.pkt); err != nil {
+		clear(s.ctx[:p.layout.Room(size)])
+		p.layout.Place(&s.context, s.ctx, s.ctxAt, size)
+		s.run.Ctx, s.run.CtxAt = s.context.Bytes, s.ctxAt
+		if err := p.layout.Fill(&s.context, user, &s.pkt); err != nil {
 			return err
 		}
 	}
@@ -222,7 +223,11 @@ func (p *Program) repeat(s *slot, n uint32, detail *RunResult) (r0 uint64, err e
 		s.run.End()
 	}
 	if detail != nil {
-		*detail = RunResult{R0: r.R0, Retired: r.Retired, Duration: time.Since(start) / time.Duration(done), Data: append([]byte{}, s.pkt.Bytes...)}
+		data, derr := p.layout.Data(&s.context, &s.pkt)
+		if err == nil && derr != nil {
+			err = derr
+		}
+		*detail = RunResult{R0: r.R0, Retired: r.Retired, Duration: time.Since(start) / time.Duration(done), Data: append([]byte{}, data...)}
 	}
 	detail.actions(p.core, p.layout, &s.run)
 	detail.effects(&s.run)
@@ -231,21 +236,21 @@ func (p *Program) repeat(s *slot, n uint32, detail *RunResult) (r0 uint64, err e
 
 // finish hands packet and context back.
 func (p *Program) finish(s *slot, opts *RunOptions) error {
-	pkt := &s.pkt
 	if opts.DataOut != nil {
-		n := copy(opts.DataOut, pkt.Bytes)
-		if n < len(pkt.Bytes) {
-			return fmt.Errorf("DataOut has %d bytes, the packet %d: %w", n, len(pkt.Bytes), syscall.ENOSPC)
+		data, err := p.layout.Data(&s.context, &s.pkt)
+		if err != nil {
+			return err
+		}
+		n := copy(opts.DataOut, data)
+		if n < len(data) {
+			return fmt.Errorf("DataOut has %d bytes, the packet %d: %w", n, len(data), syscall.ENOSPC)
 		}
 		opts.DataOut = opts.DataOut[:n]
 	}
 	if opts.ContextOut == nil {
 		return nil
 	}
-	if p.layout.Finish != nil {
-		p.layout.Finish(s.run.Ctx, pkt)
-	}
-	out := s.run.Ctx
+	out := p.layout.Output(&s.context, &s.pkt)
 	if b, ok := opts.ContextOut.([]byte); ok && len(b) < len(out) {
 		out = out[:len(b)] // a caller may ask for the first fields alone
 	}

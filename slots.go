@@ -35,7 +35,8 @@ type slot struct {
 	stackTop uint64 // guest address after it
 	ctx      []byte
 	ctxAt    uint64
-	packet   []byte // the slot's own packet buffer
+	context  progctx.Context // of the current run
+	packet   []byte          // the slot's own packet buffer
 	packetAt uint64
 	pkt      progctx.Packet // of the current run
 	borrowed []borrowed     // larger buffers, for the time of the run

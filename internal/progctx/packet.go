@@ -10,8 +10,11 @@ type Packet struct {
 	Start uint64 // address of Bytes[0]
 	Meta  uint64 // bytes of metadata before the packet proper
 
-	buf []byte // the whole buffer, Bytes included, as far as its capacity goes
-	at  uint64 // address of buf[0]
+	SKB SKB // of programs that are given a struct __sk_buff
+
+	front int    // bytes of a header before the packet that the program does not see
+	buf   []byte // the whole buffer, Bytes included, as far as its capacity goes
+	at    uint64 // address of buf[0]
 	// more gives n zeroed bytes that last until the end of the run, and their address.
 	more func(n int) ([]byte, uint64, error)
 }
@@ -82,8 +85,32 @@ func (p *Packet) enlarge(head, tail int) error {
 		return err
 	}
 	end := before + copy(buf[before:], p.Bytes)
+	p.SKB.move(at + uint64(before) - p.Start)
 	p.Bytes, p.Start, p.buf, p.at = buf[before:end:end], at+uint64(before), buf, at
 	return nil
+}
+
+// move follows the packet into another buffer.
+func (s *SKB) move(by uint64) {
+	s.Mac, s.Network = s.Mac+by, s.Network+by
+	if s.Transport != 0 {
+		s.Transport += by
+	}
+}
+
+// hideFront lets the packet begin behind a header of n bytes.
+func (p *Packet) hideFront(n int) { p.Bytes, p.Start, p.front = p.Bytes[n:], p.Start+uint64(n), n }
+
+// withFront returns the packet as BPF_PROG_TEST_RUN gives it back: behind as many zeros as were hidden.
+func (p *Packet) withFront() ([]byte, error) {
+	if p.Before() < p.front {
+		if err := p.enlarge(p.front, 0); err != nil {
+			return nil, err
+		}
+	}
+	start := p.Before() - p.front
+	clear(p.buf[start : start+p.front])
+	return p.buf[start : p.Before()+len(p.Bytes)], nil
 }
 
 // Refresh writes the packet's addresses and length into the context, after they changed.

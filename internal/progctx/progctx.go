@@ -11,7 +11,22 @@ import (
 // layouts is the registry. The first layout that takes a type wins; the last takes all.
 var layouts = []*Layout{
 	&xdpLayout,
-	&skbLayout,
+	&tcLayout,
+	&filterLayout,
+	&cgroupSkbLayout,
+	&lwtLayout,
+	&skSkbLayout,
+	&classicLayout,
+	&flowLayout,
+	&sockLayout,
+	&sockAddrLayout,
+	&sockOpsLayout,
+	&sockoptLayout,
+	&sysctlLayout,
+	&deviceLayout,
+	&skLookupLayout,
+	&skMsgLayout,
+	&reuseportLayout,
 	&rawLayout,
 	&plainLayout,
 }
@@ -36,21 +51,54 @@ type Layout struct {
 	Name  string
 	Types []string // cilium/ebpf's names; nil: every type
 	Size  int      // of the context; 0: as large as the caller's
+	Given int      // how much of it is the caller's; 0: Size
 	// Default is the size where Size is 0 and the caller gives no context.
 	Default int
 	// Packet says that the program is given RunOptions.Data; EmptyPacket, that
 	// data of no bytes has an address, too.
 	Packet, EmptyPacket bool
-	// Prepare fills ctx, which is zeroed, from the caller's context (nil: none)
+	// Fields are what programs find in the context. nil: it is the caller's business.
+	Fields Fields
+	// Objects is how many bytes the context needs besides, for what its pointers point to.
+	Objects int
+	// Prepare fills the context, which is zeroed, from the caller's (nil: none)
 	// and places the packet, whose bytes are in p already. nil: the caller's bytes are all.
-	Prepare func(ctx, user []byte, p *Packet) error
+	Prepare func(c *Context, user []byte, p *Packet) error
 	// Addresses writes into ctx where the packet lies and how long it is. nil: ctx does not tell.
 	Addresses func(ctx []byte, p *Packet)
-	// Finish turns ctx into what the caller gets back. nil: ctx as it is.
-	Finish func(ctx []byte, p *Packet)
+	// Finish turns the context into what the caller gets back. nil: it stays as it is.
+	Finish func(c *Context, p *Packet)
+	// Result returns what the caller gets as data. nil: the packet.
+	Result func(c *Context, p *Packet) ([]byte, error)
 	// DataArgs says that R1 and R2 are the address and length of the data where
 	// there is no context. Otherwise R1 is the address of the context.
 	DataArgs bool
+}
+
+// Context is a context in guest memory.
+type Context struct {
+	Bytes []byte
+	At    uint64 // address of Bytes[0]
+	// Objects, at ObjectsAt, is zeroed memory for what pointers of the context point to.
+	Objects   []byte
+	ObjectsAt uint64
+}
+
+// objectsAlign is what the address of the objects is aligned to.
+const objectsAlign = 64
+
+// Room returns how many bytes a context of size bytes takes with all that belongs to it.
+func (l *Layout) Room(size int) int { return l.objectsFrom(size) + l.Objects }
+
+func (l *Layout) objectsFrom(size int) int { return (size + objectsAlign - 1) &^ (objectsAlign - 1) }
+
+// Place lays a context of size bytes, which may be 0, into room, Room(size) bytes of guest memory at address at.
+func (l *Layout) Place(c *Context, room []byte, at uint64, size int) {
+	from := l.objectsFrom(size)
+	*c = Context{Bytes: room[:size:size], At: at}
+	if l.Objects != 0 {
+		c.Objects, c.ObjectsAt = room[from:from+l.Objects:from+l.Objects], at+uint64(from)
+	}
 }
 
 // For returns the layout for programs of a type.
@@ -77,10 +125,36 @@ func (l *Layout) ContextSize(user int) (int, error) {
 		return l.Default, nil
 	case l.Size == 0:
 		return user, nil
-	case user > l.Size:
-		return 0, fmt.Errorf("context of %d bytes: %s has %d", user, l.Name, l.Size)
+	case user > l.given():
+		return 0, fmt.Errorf("context of %d bytes: %s has %d", user, l.Name, l.given())
 	}
 	return l.Size, nil
+}
+
+func (l *Layout) given() int {
+	if l.Given != 0 {
+		return l.Given
+	}
+	return l.Size
+}
+
+// Output returns what the caller gets of the context.
+func (l *Layout) Output(c *Context, p *Packet) []byte {
+	if l.Finish != nil {
+		l.Finish(c, p)
+	}
+	if l.Size == 0 {
+		return c.Bytes
+	}
+	return c.Bytes[:l.given()]
+}
+
+// Data returns what the caller gets of the packet.
+func (l *Layout) Data(c *Context, p *Packet) ([]byte, error) {
+	if l.Result != nil {
+		return l.Result(c, p)
+	}
+	return p.Bytes, nil
 }
 
 // MetaSize returns how many of the data's bytes are metadata before the packet.
@@ -100,12 +174,12 @@ func (l *Layout) Args(ctxAt uint64, p *Packet) (r1, r2 uint64) {
 }
 
 // Fill makes the context, which is zeroed, of a run.
-func (l *Layout) Fill(ctx, user []byte, p *Packet) error {
+func (l *Layout) Fill(c *Context, user []byte, p *Packet) error {
 	if l.Prepare == nil {
-		copy(ctx, user)
+		copy(c.Bytes, user)
 		return nil
 	}
-	return l.Prepare(ctx, user, p)
+	return l.Prepare(c, user, p)
 }
 
 var le = binary.LittleEndian

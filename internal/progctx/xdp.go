@@ -19,6 +19,7 @@ var xdpLayout = Layout{
 	Name:        "struct xdp_md",
 	Types:       []string{"XDP"},
 	Size:        xdpSize,
+	Fields:      structOf("data 4, data_end 4, data_meta 4, ingress_ifindex 4, rx_queue_index 4, egress_ifindex 4"),
 	Packet:      true,
 	EmptyPacket: true,
 	Prepare:     xdpPrepare,
@@ -43,10 +44,9 @@ func xdpMeta(user []byte, n int) (int, error) {
 	return int(meta), nil
 }
 
-func xdpPrepare(ctx, user []byte, p *Packet) error {
-	if user != nil {
-		copy(ctx, user)
-	}
+func xdpPrepare(c *Context, user []byte, p *Packet) error {
+	ctx := c.Bytes
+	copy(ctx, user)
 	preset(ctx, xdpIngress, loopbackDevice)
 	xdpAddresses(ctx, p)
 	return nil
@@ -59,7 +59,8 @@ func xdpAddresses(ctx []byte, p *Packet) {
 }
 
 // xdpFinish is xdp_convert_buff_to_md: addresses become offsets into the data given back.
-func xdpFinish(ctx []byte, p *Packet) {
+func xdpFinish(c *Context, p *Packet) {
+	ctx := c.Bytes
 	le.PutUint32(ctx[xdpData:], uint32(p.Meta))
 	le.PutUint32(ctx[xdpDataEnd:], uint32(len(p.Bytes)))
 	le.PutUint32(ctx[xdpDataMeta:], 0)
