@@ -25,7 +25,7 @@ type Map struct {
 
 func init() {
 	bridge.Instance = func(m any) *rmaps.Instance {
-		if m, ok := m.(*Map); ok && m != nil {
+		if m, ok := m.(*Map); ok && m != nil && !m.closed.Load() {
 			return m.inst
 		}
 		return nil

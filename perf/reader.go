@@ -82,7 +82,7 @@ func NewReader(array *rivet.Map, perCPUBuffer int) (*Reader, error) {
 func NewReaderWithOptions(array *rivet.Map, perCPUBuffer int, opts ReaderOptions) (*Reader, error) {
 	inst := bridge.Instance(array)
 	if inst == nil {
-		return nil, errors.New("no map")
+		return nil, errors.New("the map is nil or closed")
 	}
 	a, ok := inst.Map.(*maps.PerfArray)
 	switch {

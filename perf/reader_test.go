@@ -83,7 +83,7 @@ func TestNewReader(t *testing.T) {
 		want string
 	}{
 		{c.Maps["array"], 1, perf.ReaderOptions{}, "invalid Map type: Array"},
-		{nil, 1, perf.ReaderOptions{}, "no map"},
+		{nil, 1, perf.ReaderOptions{}, "the map is nil or closed"},
 		{c.Maps["events"], 0, perf.ReaderOptions{}, "must be larger than 0"},
 		{c.Maps["events"], 1 << 31, perf.ReaderOptions{}, "at most"},
 		{c.Maps["events"], 4096, perf.ReaderOptions{WakeupEvents: 1, Watermark: 1}, "cannot both be non-zero"},

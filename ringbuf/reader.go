@@ -4,6 +4,7 @@
 package ringbuf
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -53,7 +54,7 @@ type Reader struct {
 func NewReader(ringbufMap *rivet.Map) (*Reader, error) {
 	inst := bridge.Instance(ringbufMap)
 	if inst == nil {
-		return nil, fmt.Errorf("no map")
+		return nil, errors.New("the map is nil or closed")
 	}
 	ring, ok := inst.Map.(*maps.RingBuf)
 	if !ok {

@@ -161,6 +161,13 @@ func TestNewReader(t *testing.T) {
 	if _, err := ringbuf.NewReader(nil); err == nil {
 		t.Error("reader of no map")
 	}
+	closed := c.Maps["events"]
+	defer func() {
+		closed.Close()
+		if _, err := ringbuf.NewReader(closed); err == nil {
+			t.Error("reader of a map that is closed")
+		}
+	}()
 	if r0, err := c.Programs["wrongmap"].Run(&rivet.RunOptions{Data: packet(0, 0)}); err == nil || !strings.Contains(err.Error(), `map "array" is of kind Array, must be RingBuf`) {
 		t.Errorf("reserve in an array: %d, %v", r0, err)
 	}
@@ -352,4 +359,31 @@ func BenchmarkSubmitAndRead(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 		})
 	}
+}
+
+// Records from guest to Go, the reader in a goroutine of its own: it sleeps and is woken, and nothing is lost.
+func BenchmarkStream(b *testing.B) {
+	c, r := load(b, rivet.EngineHart, 1<<20)
+	opts := &rivet.RunOptions{Data: packet(1, 2)}
+	read := make(chan int)
+	go func() {
+		n := 0
+		for rec := (ringbuf.Record{}); r.ReadInto(&rec) == nil; n++ {
+		}
+		read <- n
+	}()
+	full := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		for r0, _ := c.Programs["submit"].Run(opts); r0 != 0; r0, _ = c.Programs["submit"].Run(opts) {
+			full++
+			runtime.Gosched()
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	r.Flush()
+	if n := <-read; n < b.N {
+		b.Errorf("%d records were read, %d made", n, b.N)
+	}
+	b.Logf("%d records, %d times without room", b.N, full)
 }

@@ -33,7 +33,7 @@ type Writer struct {
 func NewWriter(userRingbuf *rivet.Map) (*Writer, error) {
 	inst := bridge.Instance(userRingbuf)
 	if inst == nil {
-		return nil, errors.New("no map")
+		return nil, errors.New("the map is nil or closed")
 	}
 	ring, ok := inst.Map.(*maps.UserRing)
 	if !ok {

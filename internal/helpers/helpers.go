@@ -43,6 +43,7 @@ var subjects = [][]*Helper{
 	ringbufHelpers,
 	perfHelpers,
 	dynptrHelpers,
+	dynptrProbeHelpers,
 }
 
 // Kind says what an argument is and so how it is checked.

@@ -119,4 +119,12 @@ var dynptrScripts = []Script{
 			s.Drain(r)
 		}
 	}},
+	{Object: "dynptr_probe", Do: func(s *Session) {
+		text := append([]byte("the text of the other block, as long as it is"), make([]byte, 83)...)
+		for _, w := range [][3]uint64{{0, 0, 0}, {0, 8, 4}, {10, 20, 0}, {50, 50, 0}, {51, 50, 0}, {100, 0, 0}, {101, 0, 0}, {0, 100, 0}, {0, 101, 0}, {2, 60, 40}, {1 << 32, 5, 9}} {
+			s.Update("blocks", uint32(0), counting(128), 0)
+			s.Update("blocks", uint32(1), text, 0)
+			s.Run("probe", Input{Context: words(w[:]...)})
+		}
+	}},
 }
