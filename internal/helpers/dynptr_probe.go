@@ -19,8 +19,8 @@ var (
 	dynptrTaskArgs  = append(dynptrProbeArgs[:4:4], Arg{Name: "tsk", Kind: Scalar})
 )
 
-// room is the part of the dynptr that is to be filled, or the error number of one that is not there.
-func (c *Call) room() (b []byte, err error) {
+// dynptrRoom is the part of the dynptr that is to be filled, or the error number of one that is not there.
+func (c *Call) dynptrRoom() (b []byte, err error) {
 	d, off, n := c.dynptr(0), uint32(c.Args[1]), uint32(c.Args[2])
 	b, _, err = c.slice(d, off, n, true)
 	switch {
@@ -39,7 +39,7 @@ func (c *Call) room() (b []byte, err error) {
 // probeDynptr is __bpf_dynptr_copy. Those that may sleep (copy_from_user) return how many bytes they could not
 // read, and clear them.
 func (c *Call) probeDynptr(read reader, sleeps bool) (uint64, error) {
-	b, err := c.room()
+	b, err := c.dynptrRoom()
 	if err != nil {
 		return number(err)
 	}
@@ -64,7 +64,7 @@ func copyFromUserTaskDynptr(c *Call) (uint64, error) {
 
 // probeDynptrString is __bpf_dynptr_copy_str: the length of the string with its NUL.
 func (c *Call) probeDynptrString(read reader) (uint64, error) {
-	b, err := c.room()
+	b, err := c.dynptrRoom()
 	if err != nil || len(b) == 0 {
 		return number(err)
 	}
