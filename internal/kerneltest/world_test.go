@@ -18,6 +18,7 @@ import (
 var scripts = [][]Script{
 	arrayScripts,
 	hashScripts,
+	mapUseScripts,
 	flowScripts,
 	netScripts, sockScripts,
 	ringbufScripts,
