@@ -2,7 +2,13 @@ package rivet_test
 
 import (
 	"errors"
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"syscall"
@@ -15,6 +21,7 @@ import (
 	cringbuf "github.com/cilium/ebpf/ringbuf"
 
 	"github.com/rivetbpf/rivet"
+	"github.com/rivetbpf/rivet/internal/testenv"
 	"github.com/rivetbpf/rivet/perf"
 	"github.com/rivetbpf/rivet/ringbuf"
 )
@@ -171,5 +178,92 @@ func TestNewProgram(t *testing.T) {
 	}
 	if _, err := rivet.LoadCollection("testdata/face/nothing.o"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an object that is not there: %v", err)
+	}
+}
+
+// absentNames are what package cilium/ebpf exports and rivet does not. docs/MIGRATING.md says of each, or of the functions that need it, why.
+var absentNames = map[string]string{
+	"EnableStats": "EnableStats", "ProgramStats": "Program.Stats", "ProgramInfo": "Program.Info",
+	"LoadPinnedMap": "LoadPinnedMap", "LoadPinnedProgram": "LoadPinnedProgram",
+	"NewMapFromFD": "NewMapFromFD", "NewProgramFromFD": "NewProgramFromFD",
+	"NewMapFromID": "NewMapFromID", "NewProgramFromID": "NewProgramFromID", "MapGetNextID": "MapGetNextID", "ProgramGetNextID": "ProgramGetNextID",
+	"MapID": "NewMapFromID", "ProgramID": "NewProgramFromID",
+	"NewMap": "NewMap", "NewMapWithOptions": "NewMap", "NewProgramWithOptions": "NewProgramWithOptions",
+	"Memory": "Map.Memory", "VariablePointer": "VariablePointer",
+	"AttachTypeForPlatform": "ForPlatform", "MapTypeForPlatform": "ForPlatform", "ProgramTypeForPlatform": "ForPlatform",
+	"ErrInvalidType": "VariablePointer", "ErrProgIncompatible": "LoadPinnedProgram", "ErrRestrictedKernel": "ErrRestrictedKernel",
+}
+
+// Every exported name of package cilium/ebpf is one of package rivet, or is documented as absent.
+func TestNamesAreCiliums(t *testing.T) {
+	tool := testenv.NeedTool(t, "go")
+	out, err := exec.Command(tool, "list", "-m", "-f", "{{.Dir}}", "github.com/cilium/ebpf").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("docs/MIGRATING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, ours := exported(t, strings.TrimSpace(string(out))), exported(t, ".")
+	for name := range theirs {
+		word, listed := absentNames[name]
+		switch {
+		case strings.Contains(name, "Windows"): // kinds of things that Linux does not have
+		case ours[name] == listed:
+			t.Errorf("%s: rivet has it: %v, it is listed as absent: %v", name, ours[name], listed)
+		case listed && !strings.Contains(string(guide), word):
+			t.Errorf("docs/MIGRATING.md does not say why %s is absent: it has no %q", name, word)
+		}
+	}
+	t.Logf("%d names, %d of them absent", len(theirs), len(absentNames))
+}
+
+// exported lists the exported names that a package's files for Linux declare, methods left out.
+func exported(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no Go files in %s: %v", dir, err)
+	}
+	names := map[string]bool{}
+	linux := build.Default
+	linux.GOOS = "linux"
+	for _, file := range files {
+		if match, err := linux.MatchFile(dir, filepath.Base(file)); err != nil || !match || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range tree.Decls {
+			declared(d, func(id *ast.Ident) {
+				if id.IsExported() {
+					names[id.Name] = true
+				}
+			})
+		}
+	}
+	return names
+}
+
+func declared(d ast.Decl, visit func(*ast.Ident)) {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil {
+			visit(d.Name)
+		}
+	case *ast.GenDecl:
+		for _, s := range d.Specs {
+			switch s := s.(type) {
+			case *ast.TypeSpec:
+				visit(s.Name)
+			case *ast.ValueSpec:
+				for _, id := range s.Names {
+					visit(id)
+				}
+			}
+		}
 	}
 }

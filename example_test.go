@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -44,6 +45,60 @@ func Example() {
 	// 1001 <nil>
 	// 1200 <nil>
 	// runs: 2
+}
+
+// Structs with tags, such as bpf2go generates, get what they name, and only that is loaded.
+func ExampleCollectionSpec_LoadAndAssign() {
+	spec, err := rivet.LoadCollectionSpec("testdata/face/basic.o")
+	if err != nil {
+		log.Fatal(err)
+	}
+	var objs struct {
+		Entry  *rivet.Program `ebpf:"entry"`
+		Other  *rivet.Program `ebpf:"other"`
+		Jump   *rivet.Map     `ebpf:"jump"`
+		Counts *rivet.Map     `ebpf:"counts"`
+	}
+	if err := spec.LoadAndAssign(&objs, nil); err != nil {
+		log.Fatal(err)
+	}
+	defer objs.Entry.Close()
+	defer objs.Other.Close()
+
+	if err := objs.Jump.Put(uint32(3), objs.Other); err != nil {
+		log.Fatal(err)
+	}
+	verdict, _, err := objs.Entry.Test([]byte{3})
+	fmt.Println(verdict, err)
+	// Output: 1200 <nil>
+}
+
+// Lines of the source that were executed are counted when asked.
+func ExampleCollection_Coverage() {
+	spec, err := rivet.LoadCollectionSpec("testdata/face/basic.o")
+	if err != nil {
+		log.Fatal(err)
+	}
+	coll, err := rivet.NewCollectionWithOptions(spec, rivet.CollectionOptions{Coverage: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer coll.Close()
+	for range 3 {
+		if _, err := coll.Programs["print"].Run(nil); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, l := range coll.Coverage() {
+		if l.Function == "print" {
+			fmt.Println(l.Count, strings.TrimSpace(l.Text))
+		}
+	}
+	// Output:
+	// 3 SEC("xdp") int print(struct xdp_md *ctx)
+	// 3 char who[8] = "world";
+	// 3 return bpf_printk("hello %s %d %x", who, -5, 255);
+	// 3 return bpf_printk("hello %s %d %x", who, -5, 255);
 }
 
 // A program that does what it must not ends its own run, with the source line at fault.

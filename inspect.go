@@ -14,6 +14,7 @@ type compiled interface {
 
 func init() {
 	inspect.Module = func(coll any) *bpf.Module { return coll.(*Collection).core.module }
+	inspect.Part = part
 	inspect.Image = func(coll any) (*compile.Image, compile.Target, bool) {
 		c, ok := coll.(*Collection).core.backend.(compiled)
 		if !ok {

@@ -107,18 +107,26 @@ func LoadAndAssign[S Spec](spec *S, to any, opts *CollectionOptions) error {
 	if opts == nil {
 		opts = &CollectionOptions{}
 	}
-	fields, err := taggedFields(to)
+	needed, err := part(cilium(spec), to)
 	if err != nil {
-		return fmt.Errorf("assign values: %w", err)
+		return err
 	}
-	part, err := reachable(cilium(spec), fields)
-	if err != nil {
-		return fmt.Errorf("assign values: %w", err)
-	}
-	coll, err := NewCollectionWithOptions(part, *opts)
+	coll, err := newCollection(needed, *opts)
 	if err != nil {
 		return err
 	}
 	defer coll.Close() // of what is not assigned
-	return coll.assign(fields)
+	return coll.Assign(to)
+}
+
+// part returns the part of a spec that a struct asks for.
+func part(spec *ebpf.CollectionSpec, to any) (*ebpf.CollectionSpec, error) {
+	fields, err := taggedFields(to)
+	if err == nil {
+		spec, err = reachable(spec, fields)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("assign values: %w", err)
+	}
+	return spec, nil
 }

@@ -34,7 +34,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cilium/ebpf"
+
 	"github.com/rivetbpf/rivet"
+	"github.com/rivetbpf/rivet/internal/inspect"
 )
 
 // Load loads an object file and closes it with the test. At most one set of
@@ -58,11 +61,22 @@ func LoadSpec[S rivet.Spec](t testing.TB, spec *S, opts ...rivet.CollectionOptio
 	return coll
 }
 
-// LoadAndAssign is [LoadSpec] for a struct such as bpf2go generates: see
-// [rivet.CollectionSpec.LoadAndAssign]. Everything in the spec is loaded, whether the struct names it or not.
+// LoadAndAssign is [rivet.LoadAndAssign] for a test: what a struct such as bpf2go generates asks for is loaded,
+// and closed with the test.
 func LoadAndAssign[S rivet.Spec](t testing.TB, spec *S, to any, opts ...rivet.CollectionOptions) {
 	t.Helper()
-	coll, err := load(t, spec, opts)
+	var all *ebpf.CollectionSpec
+	switch s := any(spec).(type) {
+	case *rivet.CollectionSpec:
+		all = (*ebpf.CollectionSpec)(s)
+	case *ebpf.CollectionSpec:
+		all = s
+	}
+	part, err := inspect.Part(all, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	coll, err := load(t, part, opts)
 	if err == nil {
 		err = coll.Assign(to)
 	}

@@ -4,6 +4,8 @@
 package inspect
 
 import (
+	"github.com/cilium/ebpf"
+
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/compile"
 )
@@ -13,4 +15,6 @@ var (
 	Module func(coll any) *bpf.Module
 	// Image returns what it was compiled to; ok is false where the engine does not compile.
 	Image func(coll any) (im *compile.Image, t compile.Target, ok bool)
+	// Part returns the part of a spec that LoadAndAssign would load for a struct.
+	Part func(spec *ebpf.CollectionSpec, to any) (*ebpf.CollectionSpec, error)
 )
