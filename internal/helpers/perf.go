@@ -35,7 +35,7 @@ const (
 
 // packet returns the packet of programs that are given a struct xdp_md or __sk_buff, nil for others.
 func (r *Run) packet() *progctx.Packet {
-	if r.Layout == nil || !r.Layout.EmptyPacket {
+	if l := r.Layout; l == nil || !l.XDP() && !l.SKB() {
 		return nil
 	}
 	return r.Packet

@@ -82,6 +82,12 @@ var dynptrScripts = []Script{
 			s.ask(offset)
 			s.Run("read_tc", Input{Packet: counting(100)})
 		}
+		for _, program := range []string{"read_socket", "read_cgroup", "read_lwt_in", "read_lwt_xmit"} {
+			for _, offset := range []uint64{0, 2, 14, 40, 78, 79, 92} {
+				s.ask(offset)
+				s.Run(program, ipv4UDP)
+			}
+		}
 		for _, w := range [][4]uint64{{0, 0, 20, 5}, {92, 0, 90, 3}, {93, 0, 96, 1}, {10, 1, 96, 0}, {10, 2, 97, 0}, {10, 3, 60, 40}, {10, 4, 60, 28}, {10, 1 << 40, 60, 29}} {
 			s.ask(w[:]...)
 			s.Run("write_tc", Input{Packet: counting(100)})

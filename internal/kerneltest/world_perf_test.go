@@ -130,7 +130,7 @@ var perfScripts = []Script{
 			packet[i] = byte(i)
 		}
 		copy(packet[12:], []byte{0x08, 0x00, 0x45})
-		for _, program := range []string{"on_xdp", "on_tc"} {
+		for _, program := range []string{"on_xdp", "on_tc", "on_socket", "on_cgroup"} {
 			for _, n := range []uint64{0, 1, 3, 4, 14, 85, 86, 87, 99, 100, 101, 0xfffff, 0x100000} {
 				s.Update("flags", uint32(0), currentCPU|n<<32, 0)
 				s.Run(program, Input{Packet: packet})

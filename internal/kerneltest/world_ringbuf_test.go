@@ -161,7 +161,7 @@ var ringbufScripts = []Script{
 		r := s.RingReader("events")
 		defer r.Close()
 		for range 3 {
-			for _, program := range []string{"on_xdp", "on_tc", "on_socket", "on_cgroup", "on_lwt"} {
+			for _, program := range []string{"on_xdp", "on_tc", "on_socket", "on_cgroup", "on_lwt", "on_flow"} {
 				s.Logf("%s: %d", program, s.Quiet(program, ipv4UDP).Ret)
 			}
 			s.Logf("raw_tp: %d", s.Quiet("on_raw_tp", Input{Context: words(5, 6)}).Ret)

@@ -4,6 +4,9 @@ package progctx
 // are given a struct __sk_buff.
 func (l *Layout) XDP() bool { return l == &xdpLayout }
 
+// SKB reports whether programs of this layout are given a struct __sk_buff.
+func (l *Layout) SKB() bool { return l.Name == "struct __sk_buff" }
+
 // Offsets of ifindex and gso_size in struct __sk_buff.
 const (
 	ofIfindex = 40
