@@ -53,6 +53,6 @@ func (m *Map) Close() error {
 // errClosedMap is what a closed Map gives.
 var errClosedMap = fmt.Errorf("the map is closed: %w", syscall.EBADF)
 
-// IsPinned returns false. Maps live in this process alone, so there is no file system to pin them to: Pin, Unpin,
-// and FD, which only the kernel could use, are left out.
+// IsPinned returns false. Maps live in this process alone, so there is no file system to pin them to: Pin, Unpin, Memory
+// and what only the kernel could use, FD and Handle, are left out.
 func (m *Map) IsPinned() bool { return false }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
 )
 
@@ -50,11 +49,11 @@ func cpuSpan(d *bpf.Map) uint64 {
 	return (d.Stride()*uint64(d.MaxEntries) + 63) &^ 63
 }
 
-// perCPUArray is a map of kind PerCPUArray. As with array, whoever touches mem
-// keeps it alive until then.
+// perCPUArray is a map of kind PerCPUArray. As with array, whoever touches mem keeps it, and so env's
+// arena, alive until then.
 type perCPUArray struct {
 	def    *bpf.Map
-	arena  *arena.Arena
+	env    *Env
 	mem    []byte
 	addr   uint64
 	stride uint64
@@ -63,7 +62,7 @@ type perCPUArray struct {
 }
 
 func newPerCPUArray(env *Env, _ int, d *bpf.Map) (Map, error) {
-	a := &perCPUArray{def: d, arena: env.Arena, stride: d.Stride(), span: cpuSpan(d), cpus: uint64(env.CPUs)}
+	a := &perCPUArray{def: d, env: env, stride: d.Stride(), span: cpuSpan(d), cpus: uint64(env.CPUs)}
 	size := a.span * a.cpus
 	var err error
 	if a.addr, err = env.Arena.Alloc(size); err != nil {
@@ -90,6 +89,18 @@ func (a *perCPUArray) value(cpu uint64, i uint32) []byte {
 	return a.mem[off : off+a.stride]
 }
 
+// write writes a value in its place, but for the fields that only programs use.
+func (a *perCPUArray) write(cpu uint64, i uint32, value []byte) {
+	if a.def.Fields == nil {
+		store(a.value(cpu, i), value)
+		return
+	}
+	bpf.CopyFields(a.def.Fields, a.value(cpu, i), value)
+	if a.env.Release != nil && a.def.Owns() {
+		a.env.Release(a.def, a.addr+cpu*a.span+uint64(i)*a.stride)
+	}
+}
+
 // Read is bpf_percpu_array_copy: the values of all processors, what rounds them up included.
 func (a *perCPUArray) Read(key, value []byte) error {
 	i := binary.LittleEndian.Uint32(key)
@@ -97,7 +108,9 @@ func (a *perCPUArray) Read(key, value []byte) error {
 		return ENOENT
 	}
 	for cpu := range a.cpus {
-		load(value[cpu*a.stride:(cpu+1)*a.stride], a.value(cpu, i))
+		dst := value[cpu*a.stride : (cpu+1)*a.stride]
+		load(dst, a.value(cpu, i))
+		bpf.ClearFields(a.def.Fields, dst)
 	}
 	runtime.KeepAlive(a)
 	return nil
@@ -116,7 +129,7 @@ func (a *perCPUArray) Update(cpu uint32, key, value []byte, flags uint64) error 
 	case flags&FLock != 0: // no value of a per-CPU map holds a bpf_spin_lock
 		return EINVAL
 	}
-	store(a.value(uint64(cpu), i), value)
+	a.write(uint64(cpu), i, value)
 	runtime.KeepAlive(a)
 	return nil
 }
@@ -133,7 +146,7 @@ func (a *perCPUArray) Write(key, value []byte, flags uint64) error {
 		return EEXIST
 	}
 	for cpu := range a.cpus {
-		store(a.value(cpu, i), value[cpu*a.stride:(cpu+1)*a.stride])
+		a.write(cpu, i, value[cpu*a.stride:(cpu+1)*a.stride])
 	}
 	runtime.KeepAlive(a)
 	return nil

@@ -47,6 +47,28 @@ func TestPerCPUArrayValues(t *testing.T) {
 	}
 }
 
+// What only programs use is neither read nor overwritten, and what it holds ends with an update.
+func TestPerCPUArrayFields(t *testing.T) {
+	d := &bpf.Map{Name: "m", Type: bpf.MapTypePerCPUArray, KeySize: 4, ValueSize: 16, MaxEntries: 2}
+	d.Fields = []bpf.Field{{Kind: bpf.Kptr, Offset: 8, Size: 8}}
+	m, mem, _ := make1(t, d)
+	var released []uint64
+	m.Map.(*perCPUArray).env.Release = func(_ *bpf.Map, value uint64) { released = append(released, value) }
+	at := m.Lookup(1, key(1))
+	v, _ := mem.Bytes(at, 16)
+	v[8] = 77
+	all := bytes.Repeat([]byte{5}, 32)
+	if err := m.Write(key(1), all, Any); err != nil || v[0] != 5 || v[8] != 77 || len(released) != 2 || released[1] != at {
+		t.Errorf("%v, value %x, released %x", err, v, released)
+	}
+	if err := m.Update(1, key(1), all[:16], Any); err != nil || v[8] != 77 || len(released) != 3 || released[2] != at {
+		t.Errorf("%v, value %x, released %x", err, v, released)
+	}
+	if err := m.Read(key(1), all); err != nil || all[16] != 5 || all[24] != 0 {
+		t.Errorf("%v, read %x", err, all)
+	}
+}
+
 func TestPerCPUArrayErrors(t *testing.T) {
 	m, _, _ := make1(t, &bpf.Map{Name: "m", Type: bpf.MapTypePerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: 3})
 	value, both := make([]byte, 8), make([]byte, 16)
