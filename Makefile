@@ -23,7 +23,7 @@ RACE_PKGS = . ./ringbuf ./perf ./internal/bell ./internal/arena ./internal/maps 
 HOSTS = linux/riscv64 linux/amd64 linux/arm64 darwin/arm64 windows/amd64 js/wasm
 
 # What differs from one kind of host to the other, beside riscv64's native engine: how engines touch memory.
-ARM64_PKGS = . ./internal/arena ./internal/enginetest ./internal/hart ./internal/hartrun ./internal/helpers \
+ARM64_PKGS = . ./ringbuf ./perf ./internal/arena ./internal/enginetest ./internal/hart ./internal/hartrun ./internal/helpers \
 	./internal/interp ./internal/maps ./internal/progen/difftest
 
 # Random programs of an emulated suite (the host's runs 20,000).

@@ -129,8 +129,8 @@ func (r *Reader) wait() error {
 	return nil
 }
 
-// waitForCommit waits for the record at the front, which is reserved and not yet submitted.
-// What ends it early counts at once: that record is not there yet.
+// waitForCommit waits for the record at the front, which is reserved and not yet submitted. What ends it
+// early counts if the record is still not there at the next look.
 func (r *Reader) waitForCommit() error {
 	if err := r.pending; err != nil {
 		r.pending, r.have = nil, false
@@ -138,7 +138,8 @@ func (r *Reader) waitForCommit() error {
 	}
 	r.ring.Await()
 	defer r.ring.Awaited()
-	return r.listen.Wait(r.committed)
+	r.pending = r.listen.Wait(r.committed)
+	return nil
 }
 
 // BufferSize returns the size of the ring buffer in bytes.

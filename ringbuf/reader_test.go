@@ -342,6 +342,40 @@ func TestReadIntoAllocatesNothing(t *testing.T) {
 	}
 }
 
+// What was submitted before a flush is read before the flush is told, also where the reader has seen it reserved.
+func TestFlushLosesNothing(t *testing.T) {
+	c, r := load(t, rivet.EngineHart, 4096)
+	flushed := make(chan int)
+	go func() {
+		var rec ringbuf.Record
+		for n := 0; ; {
+			switch err := r.ReadInto(&rec); {
+			case err == nil:
+				n++
+			case errors.Is(err, ringbuf.ErrFlushed):
+				flushed <- n
+				n = 0
+			default:
+				close(flushed)
+				return
+			}
+		}
+	}()
+	for range 3000 {
+		for i := range uint64(3) {
+			run(t, c, "submit", packet(i, 0))
+		}
+		r.Flush()
+		if n := <-flushed; n != 3 {
+			t.Fatalf("%d of 3 records were read before the flush was told", n)
+		}
+	}
+	r.Close()
+	if n, open := <-flushed; open {
+		t.Errorf("%d records more", n)
+	}
+}
+
 // Records from guest to Go, the reader in the same goroutine: what both together cost.
 func BenchmarkSubmitAndRead(b *testing.B) {
 	for _, e := range rivet.Engines() {
