@@ -70,6 +70,7 @@ const (
 	JmpJLE  = 0xb0
 	JmpJSLT = 0xc0
 	JmpJSLE = 0xd0
+	JmpCond = 0xe0 // may_goto (Linux 6.9): taken when the frame's loops are spent
 )
 
 // Modes: the high three bits of a load or store opcode (RFC 9669, table 10).
@@ -98,6 +99,7 @@ const (
 	OpExit   = ClassJMP | JmpExit             // 0x95
 	OpJA     = ClassJMP | JmpJA               // 0x05
 	OpGotol  = ClassJMP32 | JmpJA             // 0x06
+	OpMayGo  = ClassJMP | JmpCond             // 0xe5
 	OpMovX   = ClassALU64 | ALUMov | SrcX     // 0xbf
 	OpMovK   = ClassALU64 | ALUMov            // 0xb7
 	OpAtomDW = ClassSTX | ModeAtomic | SizeDW // 0xdb
@@ -157,6 +159,7 @@ const (
 	MaxTailStack = 256 // a chain in which a subprogram tail-calls
 	MaxFrames    = 8
 	MaxTailCalls = 33
+	MaxLoops     = 8 << 20 // that a may_goto of one frame lets go on (BPF_MAX_LOOPS)
 )
 
 // HelperTailCall is the number of bpf_tail_call, which engines compile inline.

@@ -93,6 +93,8 @@ func formatJump(mod *bpf.Module, in bpf.Insn) string {
 	switch in.Op {
 	case bpf.OpJA:
 		return fmt.Sprintf("goto %+d", in.Off)
+	case bpf.OpMayGo:
+		return fmt.Sprintf("may_goto %+d", in.Off)
 	case bpf.OpGotol:
 		return fmt.Sprintf("gotol %+d", in.Imm)
 	case bpf.OpExit:

@@ -102,6 +102,7 @@ func init() {
 		}
 	}
 	add("ja", formJA, bpf.Insn{Op: bpf.OpJA})
+	add("may_goto", formJA, bpf.Insn{Op: bpf.OpMayGo})
 	add("ja32", formGotol, bpf.Insn{Op: bpf.OpGotol})
 	add("gotol", formGotol, bpf.Insn{Op: bpf.OpGotol})
 	add("lddw", formLDDW, bpf.Insn{Op: bpf.OpLDDW})

@@ -30,6 +30,9 @@ const (
 	valueSize = 512
 )
 
+// timed are cases in which may_goto ends a loop: Linux has it done by the clock where its JIT can, after 250 ms.
+var timed = []string{"maygoto/an endless loop ends", "maygoto/several of one frame have one count, and it stays spent", "maygoto/each frame has its own"}
+
 // minKernelRuns is how many runs the kernel compared when this was written, rounded down.
 const minKernelRuns = 17_000
 
@@ -52,7 +55,7 @@ func TestKernel(t *testing.T) {
 	var refused []string
 	for _, c := range cases {
 		insns, ok := kernelProgram(c, m.FD())
-		if !ok {
+		if !ok || slices.Contains(timed, c.Name) {
 			continue
 		}
 		fd, log, err := progLoad(insns)

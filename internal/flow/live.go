@@ -105,7 +105,7 @@ func storeEffects(in *bpf.Insn) (use, def Set) {
 
 func jumpEffects(in *bpf.Insn, calls Calls) (use, def Set) {
 	switch in.JmpOp() {
-	case bpf.JmpJA:
+	case bpf.JmpJA, bpf.JmpCond:
 		return 0, 0
 	case bpf.JmpExit:
 		return Both(bpf.R0), 0

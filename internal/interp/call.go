@@ -16,7 +16,8 @@ func (m *machine) push(fn *code, pc int, callee *code, r *[numRegs]uint64, count
 	if m.req.Trace != nil {
 		m.trace(engine.Event{Kind: engine.EventCall, Func: fn.index, Insn: pc - 1, Target: callee.index, CountBefore: count, Count: count})
 	}
-	m.frames = append(m.frames, frame{fn: fn, pc: pc, saved: [5]uint64(r[6:11]), count: count})
+	m.frames = append(m.frames, frame{fn: fn, pc: pc, saved: [5]uint64(r[6:11]), count: count, loops: m.loops})
+	m.loops = bpf.MaxLoops
 	r[10] -= fn.frame
 	r[0], r[6], r[7], r[8], r[9] = 0, 0, 0, 0, 0
 }
@@ -26,6 +27,7 @@ func (m *machine) pop(r *[numRegs]uint64, count int) (fn *code, pc, left int) {
 	f := &m.frames[len(m.frames)-1]
 	m.frames = m.frames[:len(m.frames)-1]
 	*(*[5]uint64)(r[6:11]) = f.saved
+	m.loops = f.loops
 	m.killArgs(r)
 	if m.e.shared {
 		return f.fn, f.pc, count

@@ -57,6 +57,7 @@ const (
 	opKfunc
 	opSubprog
 	opTailCall
+	opMayGoto
 	opNotCode // second half of a 64-bit immediate, end of the function
 	opBack    // added to the code of a jump that does not go forward
 )
@@ -166,6 +167,10 @@ func decodeJump(mod *bpf.Module, f *bpf.Func, pc int, o op) (op, error) {
 	case bpf.OpGotol:
 		o.code = bpf.OpJA
 	case bpf.OpJA:
+	case bpf.OpMayGo:
+		if o.code = opMayGoto; in.Off == 0 {
+			o.code = bpf.OpJA // to what follows: nothing is counted
+		}
 	default:
 		if op := in.JmpOp(); op == bpf.JmpJA || op == bpf.JmpCall || op == bpf.JmpExit || op > bpf.JmpJSLE {
 			return o, unknown(in)

@@ -60,7 +60,7 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 		return engine.Result{}, fmt.Errorf("run of function %d: the module has %d functions", req.Func, len(e.funcs))
 	}
 	m := e.pool.Get().(*machine)
-	m.req, m.frames = req, m.frames[:0]
+	m.req, m.frames, m.loops = req, m.frames[:0], bpf.MaxLoops
 	m.left, m.stop = req.Bound(), &never
 	if req.Stop != nil {
 		m.stop = req.Stop
@@ -95,6 +95,7 @@ type machine struct {
 	e      *Engine
 	req    *engine.Request
 	frames []frame      // of the callers
+	loops  int64        // that may_goto lets this frame go on
 	args   [5]uint64    // of the helper being called
 	left   int64        // fuel that the loop has not been given
 	stop   *atomic.Bool // Request.Stop, or never
@@ -105,7 +106,8 @@ type frame struct {
 	fn    *code
 	pc    int // of the instruction after the call
 	saved [5]uint64
-	count int // tail calls left in this frame (scheme Propagated)
+	count int   // tail calls left in this frame (scheme Propagated)
+	loops int64 // machine.loops
 }
 
 // helper calls out through the gate. When done is true the run is over, with r0

@@ -514,6 +514,12 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 				return engine.Result{R0: r0, Retired: n, Left: fuel}, err
 			}
 			r[0] = r0
+		case opMayGoto:
+			if m.loops == 0 {
+				pc = int(in.off)
+			} else {
+				m.loops--
+			}
 		case opTailCall:
 			target, err := m.tailTarget(fn, pc-1, &r, count)
 			if err != nil {
@@ -532,6 +538,7 @@ func (m *machine) run(fn *code) (engine.Result, error) {
 			}
 			m.traceTailCall(fn, pc-1, &r, count, target)
 			count--
+			m.loops = bpf.MaxLoops
 			fn, ops, pc = target, target.ops, 0
 		case uint16(bpf.OpExit):
 			if len(m.frames) == 0 {

@@ -246,7 +246,11 @@ func (b *Builder) end(i int32, blk *Block) {
 		op := in.JmpOp()
 		if op != bpf.JmpExit && op != bpf.JmpCall {
 			blk.Backward = in.JumpTarget(int(b.pc)) <= int(b.pc)
-			if blk.NumSuccs == 2 {
+			switch {
+			case blk.NumSuccs == 2 && op == bpf.JmpCond:
+				b.add(Instr{Op: OpMayGoto, Home: NoHome})
+				return
+			case blk.NumSuccs == 2:
 				b.branch(in)
 				return
 			}

@@ -106,9 +106,10 @@ const (
 	OpTailCall // Extra[N:]: context, map, index. Leaves, or goes on with the next instruction. Imm: index of the map, or -1 when only the handle in the second operand tells
 
 	// Block ends.
-	OpJump // to Succs[0]
-	OpBr   // to Succs[1] if Cond(Aux) holds for A and B or Imm, else to Succs[0]; Type is the width compared
-	OpExit // returns A
+	OpJump    // to Succs[0]
+	OpBr      // to Succs[1] if Cond(Aux) holds for A and B or Imm, else to Succs[0]; Type is the width compared
+	OpMayGoto // to Succs[1] when the frame's loops are spent, else to Succs[0]
+	OpExit    // returns A
 
 	NumOps
 )

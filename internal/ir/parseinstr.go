@@ -117,6 +117,10 @@ func (p *parser) operands(b *Block, in *Instr) {
 		in.Aux = 0 // always three
 	case shapeJump:
 		b.Succs[0], b.NumSuccs = p.blockRef(), 1
+	case shapeMayGoto:
+		b.Succs[1] = p.blockRef()
+		p.want(",")
+		b.Succs[0], b.NumSuccs = p.blockRef(), 2
 	case shapeBr:
 		p.branch(b, in)
 	}

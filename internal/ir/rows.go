@@ -24,6 +24,7 @@ const (
 	shapeTailCall              // op mapImm|any(v, v, v)
 	shapeJump                  // op block
 	shapeBr                    // op.type cond v, v|Imm, taken, not taken
+	shapeMayGoto               // op taken, not taken
 )
 
 // rows is the one place that knows how an operation is called and written.
@@ -84,7 +85,9 @@ var rows = [NumOps]struct {
 
 	OpJump: {"jump", shapeJump},
 	OpBr:   {"br", shapeBr},
-	OpExit: {"exit", shapeUn},
+
+	OpMayGoto: {"maygoto", shapeMayGoto},
+	OpExit:    {"exit", shapeUn},
 }
 
 var condNames = [...]string{EQ: "eq", NE: "ne", ULT: "ult", ULE: "ule", UGT: "ugt",

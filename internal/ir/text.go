@@ -135,6 +135,8 @@ func (p *printer) operands(b *Block, v Value, in *Instr) {
 		}
 	case shapeJump:
 		p.str(" ").blk(b.Succs[0])
+	case shapeMayGoto:
+		p.str(" ").blk(b.Succs[1]).str(", ").blk(b.Succs[0])
 	case shapeBr:
 		p.str(".").str(in.Type.String()).str(" ").str(Cond(in.Aux).String()).str(" ")
 		p.val(in.A).str(", ").valOrImm(in).str(", ").blk(b.Succs[1]).str(", ").blk(b.Succs[0])

@@ -107,7 +107,7 @@ func (v *verifier) blockShape(b int32) error {
 	if len(blk.Instrs) == 0 {
 		return fmt.Errorf("b%d is empty", b)
 	}
-	want := [...]uint8{OpJump - OpJump: 1, OpBr - OpJump: 2, OpExit - OpJump: 0}
+	want := [...]uint8{OpJump - OpJump: 1, OpBr - OpJump: 2, OpMayGoto - OpJump: 2, OpExit - OpJump: 0}
 	end := f.Instrs[blk.Instrs[len(blk.Instrs)-1]].Op
 	if blk.NumSuccs != want[end-OpJump] {
 		return fmt.Errorf("b%d ends with %v but has %d successors", b, end, blk.NumSuccs)

@@ -111,7 +111,7 @@ func (v *verifier) result(b int32, val Value) error {
 		return fail("home %d is no register", in.Home)
 	}
 	switch sh {
-	case shapeStore, shapeStoreImm, shapeTailCall, shapeJump, shapeBr:
+	case shapeStore, shapeStoreImm, shapeTailCall, shapeJump, shapeBr, shapeMayGoto:
 		if in.Home != NoHome || sh != shapeBr && in.Type != Void || sh == shapeBr && in.Type == Void {
 			return fail("gives a value, or has no type to compare")
 		}

@@ -46,6 +46,13 @@ var flowScripts = []Script{
 		}
 	}},
 	{Object: "iter_bits", Do: func(s *Session) { s.Run("bits", Input{}) }},
+	{Object: "may_goto", Do: func(s *Session) {
+		for _, n := range []int{14, 60, 301} {
+			s.Run("bounded_by_data", Input{Packet: make([]byte, n)})
+			s.Run("twice", Input{Packet: make([]byte, n)})
+		}
+		s.Run("for_ever", Input{Packet: make([]byte, 77)})
+	}},
 	{Object: "throw", Do: func(s *Session) {
 		for _, n := range []int{14, 64, 65, 200} {
 			for _, p := range []string{"from_main", "from_subprog"} {

@@ -269,7 +269,7 @@ func knownStricter(in bpf.Insn) bool {
 // knownLooser lists what we refuse and Linux accepts.
 func knownLooser(in bpf.Insn) bool {
 	return in.Op == bpf.OpExit && in.Off != 0 || // RFC 9669, section 3: unused fields are 0
-		in.Op == 0xe5 || in.Op == 0x0d // may_goto, gotox
+		in.Op == 0x0d // gotox
 }
 
 // TestEncode has the layout of RFC 9669, section 3.

@@ -59,13 +59,12 @@ const (
 	jumpAll // ja, gotol
 	exit
 	atomic
-	legacy  // BPF_ABS and BPF_IND packet access
-	mayGoto // Linux 6.8
-	gotoX   // Linux 6.19
+	legacy // BPF_ABS and BPF_IND packet access
+	gotoX  // Linux 6.19
 )
 
-// rules is the instruction set: RFC 9669, sections 4 and 5, with the two
-// atomic operations of Linux 6.14 (load-acquire, store-release).
+// rules is the instruction set: RFC 9669, sections 4 and 5, with may_goto of Linux 6.9 and
+// the two atomic operations of Linux 6.14 (load-acquire, store-release).
 var rules = quickTests(makeRules())
 
 func makeRules() (t [256]rule) {
@@ -109,7 +108,7 @@ func makeRules() (t [256]rule) {
 	t[bpf.OpCallX] = rule{dst: read, special: callX}
 	t[bpf.OpExit] = rule{special: exit}
 	memoryRules(&t)
-	t[0xe5] = rule{special: mayGoto}
+	t[bpf.OpMayGo] = rule{off: offJump, special: jump}
 	t[bpf.OpJA|bpf.SrcX] = rule{special: gotoX}
 	return t
 }

@@ -46,8 +46,6 @@ func (f *fn) badOpcode(pc int, r *rule) error {
 	switch {
 	case r.special == legacy:
 		return f.insnError(pc, "legacy packet access (BPF_ABS, BPF_IND) is not supported: use direct packet access or bpf_skb_load_bytes")
-	case r.special == mayGoto:
-		return f.insnError(pc, "may_goto is not supported")
 	case r.special == gotoX:
 		return f.insnError(pc, "indirect jump (gotox) is not supported")
 	case in.Op == 0 && pc > 0 && f.insns[pc-1].IsLDDW():

@@ -36,7 +36,9 @@ var ruleTests = []ruleTest{
 	{"call in jmp32", "86 0 0 0 5; exit", "unknown opcode 0x86", ""},
 	{"legacy abs", "bf 6 1; 30 0 0 0 0; exit", "legacy packet access", ""},
 	{"legacy ind", "bf 6 1; 40 0 1 0 0; exit", "legacy packet access", ""},
-	{"may_goto", "e5 0 0 0 0; exit", "may_goto is not supported", "Linux has it"},
+	{"may_goto with a register", "e5 1 0 0 0; exit", "reserved field dst is 1, must be 0", ""},
+	{"may_goto with an immediate", "e5 0 0 0 1; exit", "reserved field imm is 0x1, must be 0", ""},
+	{"conditional jump of an unknown kind", "e5 0 1 0 0; exit", "reserved field src is 1, must be 0", ""},
 	{"gotox", "0d 1; exit", "indirect jump (gotox)", "Linux 6.19 has it"},
 
 	// Registers.

@@ -23,10 +23,20 @@ func (l *lower) end(in *ir.Instr) {
 		if l.landing[blk.Succs[0]] != l.landing[blk.Succs[1]] {
 			l.branch(in, l.labels+compile.Label(blk.Succs[1]))
 		}
+	case ir.OpMayGoto:
+		l.mayGoto(l.labels + compile.Label(blk.Succs[1]))
 	}
 	if next := l.block + 1; next == len(l.f.Blocks) || l.landing[blk.Succs[0]] != l.landing[next] {
 		l.jump(l.labels + compile.Label(blk.Succs[0]))
 	}
+}
+
+// mayGoto counts one loop of the frame, and jumps where there are none left.
+func (l *lower) mayGoto(to compile.Label) {
+	l.i(rv.LD, rv.T0, rv.SP, l.frame.loops)
+	l.br(rv.BEQ, rv.T0, rv.Zero, to)
+	l.i(rv.ADDI, rv.T0, rv.T0, -1)
+	l.st(rv.SD, rv.T0, rv.SP, l.frame.loops)
 }
 
 // findLandings works out where control is once it has come to a block: at the
@@ -54,6 +64,8 @@ func (l *lower) silent(i int) bool {
 	for _, v := range blk.Instrs {
 		in := &l.f.Instrs[v]
 		switch {
+		case in.Op == ir.OpMayGoto:
+			return false
 		case in.Op == ir.OpPhi, in.Op == ir.OpParam, in.Op == ir.OpJump, in.Op == ir.OpBr, l.stays(in):
 		case l.uses[v] > 0, in.Op.HasEffect():
 			return false

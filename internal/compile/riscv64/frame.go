@@ -16,7 +16,8 @@ import (
 //	sp+size ┌─────────┐    r10 ┌──────────────┐ s5 + adjust
 //	        │ ra      │        │ FrameSize    │
 //	        │ s1 … s4 │        │ bytes        │
-//	        │ count   │        └──────────────┘ s5
+//	        │ loops   │        └──────────────┘ s5
+//	        │ count   │
 //	sp      └─────────┘
 //
 // Only what is needed is there. A function that calls none of its kind leaves
@@ -26,6 +27,7 @@ type frame struct {
 	ra     bool   // saved
 	saved  uint32 // BPF registers saved
 	slot   int32  // offset of the tail-call count, or -1
+	loops  int32  // offset of the loops that may_goto counts, or -1
 	adjust int64  // r10 - s5
 	exits  int
 }
@@ -33,7 +35,7 @@ type frame struct {
 func (l *lower) planFrame() {
 	written, calls, gates := l.written()
 	l.u.Leaves = gates
-	fr := frame{slot: -1, ra: calls || gates}
+	fr := frame{slot: -1, loops: -1, ra: calls || gates}
 	if !l.f.Src.Entry || l.u.SaveInEntry {
 		fr.saved = written & calleeSaved
 	}
@@ -48,12 +50,23 @@ func (l *lower) planFrame() {
 		words++
 		fr.slot = 0 // at the bottom
 	}
-	fr.size = (words*8 + 15) &^ 15
 	for i := range l.f.Blocks {
-		if b := l.f.Blocks[i].Instrs; len(b) > 0 && l.f.Instrs[b[len(b)-1]].Op == ir.OpExit {
+		b := l.f.Blocks[i].Instrs
+		if len(b) == 0 {
+			continue
+		}
+		switch op := l.f.Instrs[b[len(b)-1]].Op; {
+		case op == ir.OpExit:
 			fr.exits++
+		case op == ir.OpMayGoto && fr.loops < 0:
+			words++
+			fr.loops = fr.slot + 8
+			if fr.slot < 0 {
+				fr.loops = 0
+			}
 		}
 	}
+	fr.size = (words*8 + 15) &^ 15
 	l.frame = fr
 	l.shared = -1
 	if fr.exits > 1 && l.epilogueLen() > 2 {
@@ -80,6 +93,10 @@ func (l *lower) prologue() {
 		l.eachSaved(rv.SD)
 		if fr.slot >= 0 {
 			l.st(rv.SD, RegCountA6, rv.SP, fr.slot)
+		}
+		if fr.loops >= 0 {
+			l.li(rv.T0, bpf.MaxLoops)
+			l.st(rv.SD, rv.T0, rv.SP, fr.loops)
 		}
 	}
 	if fr.adjust != 0 {

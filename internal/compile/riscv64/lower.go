@@ -138,7 +138,7 @@ func (l *lower) instr(v ir.Value, in *ir.Instr) error {
 		l.helper(in, compile.SiteKfunc, -1-int64(in.Imm))
 	case ir.OpTailCall:
 		l.tailCall(in)
-	case ir.OpJump, ir.OpBr, ir.OpExit:
+	case ir.OpJump, ir.OpBr, ir.OpMayGoto, ir.OpExit:
 		l.end(in)
 	default:
 		return l.alu(v, in)
