@@ -11,8 +11,14 @@ import (
 
 // CPU map: processors that bpf_redirect_map sends packets to (kernel/bpf/cpumap.c).
 var cpuMapKind = Kind{
-	Type:   ebpf.CPUMap,
-	Check:  checkCPUMap,
+	Type:  ebpf.CPUMap,
+	Check: checkCPUMap,
+	// As MapSpec.fixupMagicFields of cilium/ebpf does: there are no more processors than these.
+	Complete: func(d *bpf.Map, cpus int) {
+		if d.MaxEntries == 0 || d.MaxEntries > uint32(cpus) {
+			d.MaxEntries = uint32(cpus)
+		}
+	},
 	Memory: slotMemory,
 	New: func(env *Env, _ int, d *bpf.Map) (Map, error) {
 		s, err := newSlots(env, d)
