@@ -159,8 +159,7 @@ func kernelSide(spec *ebpf.CollectionSpec, program string, sets []slotSetting) (
 	}, nil
 }
 
-// kernelMaps dumps what can be dumped. A map whose contents the kernel does not
-// give (or not in this form, as those with a value for each CPU) is left out.
+// kernelMaps dumps what can be dumped. A map whose contents the kernel does not give is left out.
 func kernelMaps(coll *kernel.Collection, spec *ebpf.CollectionSpec) map[string]json.RawMessage {
 	dump := map[string]json.RawMessage{}
 	for name := range spec.Maps {

@@ -16,7 +16,7 @@ const Headroom = 256
 type Input struct {
 	Packet  []byte
 	Context []byte // nil: none
-	CPU     uint32 // to run on, where the kernel takes that
+	CPU     uint32 // to run on, where this process may
 }
 
 // Result is what one run gives.

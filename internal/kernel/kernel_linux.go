@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -75,6 +76,7 @@ func (c *Collection) Run(program string, in Input) (Result, error) {
 	case ebpf.Syscall:
 		opts.Repeat = 0 // bpf_prog_test_run_syscall takes none
 	}
+	defer onCPU(in.CPU)()
 	ret, err := p.Run(opts)
 	if err != nil {
 		return Result{}, runError(p, in, err)
@@ -86,6 +88,22 @@ func (c *Collection) Run(program string, in Input) (Result, error) {
 		res.Context = slices.Clone(in.Context)
 	}
 	return res, nil
+}
+
+// onCPU moves the goroutine's thread to a processor until it is told to move it back, so that
+// per-CPU maps have their values where rivet's do.
+func onCPU(cpu uint32) (back func()) {
+	runtime.LockOSThread()
+	var before, one unix.CPUSet
+	one.Set(int(cpu))
+	if unix.SchedGetaffinity(0, &before) != nil || unix.SchedSetaffinity(0, &one) != nil {
+		return runtime.UnlockOSThread
+	}
+	return func() {
+		if unix.SchedSetaffinity(0, &before) == nil {
+			runtime.UnlockOSThread()
+		} // else the thread ends with the goroutine
+	}
 }
 
 // minPacket returns the length of the shortest packet like this one that

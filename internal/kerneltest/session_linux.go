@@ -1,12 +1,9 @@
 package kerneltest
 
 import (
-	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"github.com/rivetbpf/rivet/internal/kernel"
 )
@@ -23,15 +20,6 @@ func (w kernelWorld) run(program string, in Input) Output {
 	if w.Programs[program] == nil {
 		return Output{Err: fmt.Errorf("no program %q", program)}
 	}
-	// On the processor that runs in rivet are on, so that both write the same value of a per-CPU map.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var before, one unix.CPUSet
-	one.Set(0)
-	if err := errors.Join(unix.SchedGetaffinity(0, &before), unix.SchedSetaffinity(0, &one)); err != nil {
-		return Output{Err: fmt.Errorf("processor 0: %w", err)}
-	}
-	defer unix.SchedSetaffinity(0, &before)
 	res, err := w.Collection.Run(program, kernel.Input{Packet: in.Packet, Context: in.Context})
 	return Output{Ret: res.Ret, Packet: res.Packet, Context: res.Context, Err: err}
 }

@@ -666,3 +666,55 @@ func BenchmarkHashLookup(b *testing.B) {
 		})
 	}
 }
+
+// Where elements are used again before their time, since somebody reads for ever, a user's copy is still of the
+// key that was asked for, and no reader is lost in a chain.
+func TestHashReuse(t *testing.T) {
+	for _, typ := range []ebpf.MapType{ebpf.Hash, ebpf.LRUHash} {
+		m, h := makeHash(t, hashDef(typ, 8, 16, 32))
+		h.limit = 32 + 8
+		h.rcu.NewReader().Enter(h.rcu)
+		k := func(i uint32) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(i)) }
+		var writers, readers sync.WaitGroup
+		var done atomic.Bool
+		var found atomic.Int64
+		for g := range uint32(3) {
+			writers.Go(func() {
+				value := make([]byte, 16)
+				for i := range uint32(20000) {
+					n := (i*7 + g) % 48
+					binary.LittleEndian.PutUint64(value, uint64(n))
+					binary.LittleEndian.PutUint64(value[8:], uint64(n)^0xabcdef)
+					if err := m.Write(k(n), value, Any); err != nil && err != E2BIG && err != ENOMEM {
+						t.Error(err)
+					}
+					if i%3 == 0 {
+						m.Delete(k((i * 5) % 48))
+					}
+				}
+			})
+		}
+		for range 2 {
+			readers.Go(func() {
+				value := make([]byte, 16)
+				for i := uint32(0); !done.Load(); i++ {
+					n := i % 48
+					if m.Read(k(n), value) != nil {
+						continue
+					}
+					found.Add(1)
+					if got := binary.LittleEndian.Uint64(value); got != uint64(n) || binary.LittleEndian.Uint64(value[8:]) != got^0xabcdef {
+						t.Errorf("%v: key %d has the value of %d", typ, n, got)
+						return
+					}
+				}
+			})
+		}
+		writers.Wait()
+		done.Store(true)
+		readers.Wait()
+		if n := h.Count(); found.Load() == 0 || n > 32 || int(n) != len(m.keys(t)) {
+			t.Errorf("%v: %d found, %d elements, %d keys", typ, found.Load(), n, len(m.keys(t)))
+		}
+	}
+}
