@@ -7,6 +7,7 @@ package host
 // Host is all of it. Embed [Default] to implement a part.
 type Host interface {
 	Tasks
+	Classes
 	Network
 	Sockets
 	Connections

@@ -17,7 +17,7 @@ const (
 // Flow dissectors have the packet and the keys of struct __sk_buff. As with BPF_PROG_TEST_RUN a caller's
 // context is a struct bpf_flow_keys of which flags alone may be set, and DataOut gets the keys.
 var flowLayout = Layout{
-	Name: "struct __sk_buff", Types: []string{"FlowDissector"}, Size: skbSize, Given: keysSize,
+	Name: skbName, Types: []string{"FlowDissector"}, Size: skbSize, Given: keysSize,
 	Objects: 2 * keysSize, // behind the keys are those that the caller gave
 	Fields:  skbFields.with("data data_end flow_keys"),
 	Packet:  true, EmptyPacket: true,

@@ -5,7 +5,10 @@ package progctx
 func (l *Layout) XDP() bool { return l == &xdpLayout }
 
 // SKB reports whether programs of this layout are given a struct __sk_buff.
-func (l *Layout) SKB() bool { return l.Name == "struct __sk_buff" }
+func (l *Layout) SKB() bool { return l.Name == skbName }
+
+// SkSKB reports whether programs of this layout look at the packets of a stream of a socket.
+func (l *Layout) SkSKB() bool { return l == &skSkbLayout }
 
 // Offsets of ifindex and gso_size in struct __sk_buff.
 const (

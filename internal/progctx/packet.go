@@ -74,6 +74,50 @@ func (p *Packet) Resize(head, tail int) error {
 	return nil
 }
 
+// MoveFront cuts by bytes off the packet's front, or uncovers -by bytes of the headroom as they are. Metadata
+// stays in front of the packet. The caller has seen that there is room.
+func (p *Packet) MoveFront(by int) {
+	start, n := p.Before()+by, len(p.Bytes)-by
+	copy(p.buf[start:start+int(p.Meta)], p.Bytes[:p.Meta])
+	p.Bytes, p.Start = p.buf[start:start+n:start+n], p.at+uint64(start)
+}
+
+// SetMeta makes the n bytes before the packet its metadata, as they are. The caller has seen that there is room.
+func (p *Packet) SetMeta(n int) {
+	start := p.Before() + int(p.Meta) - n
+	end := p.Before() + len(p.Bytes)
+	p.Bytes, p.Start, p.Meta = p.buf[start:end:end], p.at+uint64(start), uint64(n)
+}
+
+// Insert makes room for n zeros behind the first off bytes of the packet, which move down.
+func (p *Packet) Insert(off, n int) error {
+	if err := p.Resize(n, 0); err != nil {
+		return err
+	}
+	b := p.Payload()
+	copy(b[:off], b[n:n+off])
+	clear(b[off : off+n])
+	return nil
+}
+
+// Remove takes out n bytes behind the first off bytes of the packet, which move up. The caller has seen that
+// they are there.
+func (p *Packet) Remove(off, n int) {
+	b := p.Payload()
+	copy(b[n:n+off], b[:off])
+	p.MoveFront(n)
+}
+
+// At returns the n bytes at an address, if they lie in the buffer before the packet's end.
+func (p *Packet) At(addr uint64, n int) ([]byte, bool) {
+	off := addr - p.at
+	end := uint64(p.Before() + len(p.Bytes))
+	if off > end || uint64(n) > end-off {
+		return nil, false
+	}
+	return p.buf[off : off+uint64(n)], true
+}
+
 // enlarge puts the packet into a buffer with at least so much room on both sides.
 func (p *Packet) enlarge(head, tail int) error {
 	before, behind := max(head, Headroom), max(tail, Tailroom)

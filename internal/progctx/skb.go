@@ -37,6 +37,8 @@ const (
 	skbSize        = 192
 )
 
+const skbName = "struct __sk_buff"
+
 // The fields of a packet's socket, which few types of programs have.
 const ofSocket = "family remote_ip4 local_ip4 remote_ip6 local_ip6 remote_port local_port "
 
@@ -65,7 +67,7 @@ const TypeClassic = "ClassicFilter"
 // Ethernet header on; others, as from BPF_PROG_TEST_RUN, from its network header on.
 func skbLayout(types string, l2 bool, fields Fields) Layout {
 	l := Layout{
-		Name: "struct __sk_buff", Types: strings.Fields(types), Size: skbSize, Objects: sockSize, Fields: fields,
+		Name: skbName, Types: strings.Fields(types), Size: skbSize, Objects: sockSize, Fields: fields,
 		Packet: true, EmptyPacket: true, Addresses: skbAddresses, Finish: skbFinish,
 		Prepare: func(c *Context, user []byte, p *Packet) error { return skbPrepare(c, user, p, l2) },
 	}
@@ -83,7 +85,6 @@ type SKB struct {
 	MacLen                  int
 	Encapsulated            bool // BPF_F_ADJ_ROOM_ENCAP_* was used
 	HashValid               bool // hash is a hash of the packet
-	GSOType                 uint32
 	Summed                  Summed
 	Level                   uint8  // of Unnecessary: how many more checksums are known to be good
 	Sum                     uint32 // of Complete: of all bytes from the front of the packet
