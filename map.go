@@ -103,6 +103,9 @@ var notExist = wrapError("lookup", rmaps.ENOENT)
 
 func (m *Map) key(key any) ([]byte, error) {
 	if key == nil {
+		if m.KeySize() == 0 {
+			return nil, nil
+		}
 		return nil, errors.New("can't use nil as key of map")
 	}
 	b, err := marshal(key, int(m.KeySize()))
@@ -115,6 +118,9 @@ func (m *Map) key(key any) ([]byte, error) {
 // Lookup retrieves the value at key into valueOut: a pointer or a []byte of the
 // value's size, for program arrays also a **Program. The value of a per-CPU map is a slice with an element
 // for each processor ([CollectionOptions.CPUs]), or a pointer to a slice, which is made anew.
+//
+// Queues and stacks have no keys: a nil key gives the value whose turn it is, and leaves it there. A bloom
+// filter is asked with a nil key whether valueOut may be in it.
 //
 // Returns an error that is [ebpf.ErrKeyNotExist] if the key has no value.
 func (m *Map) Lookup(key, valueOut any) error { return m.LookupWithFlags(key, valueOut, 0) }
@@ -133,6 +139,11 @@ func (m *Map) LookupWithFlags(key, valueOut any, flags ebpf.MapLookupFlags) erro
 		return m.read(k, b, flags)
 	}
 	value := make([]byte, m.inst.UserSize())
+	if m.Type() == ebpf.BloomFilter { // which is asked about a value
+		if value, err = marshal(valueOut, len(value)); err != nil {
+			return fmt.Errorf("lookup: can't marshal value: %w", err)
+		}
+	}
 	if err := m.read(k, value, flags); err != nil {
 		return err
 	}

@@ -78,6 +78,7 @@ type Map struct {
 	MaxEntries uint32
 	Flags      uint32
 	Fields     []Field // special fields of a value, sorted by Offset
+	MapExtra   uint64  // what a kind makes of it: a bloom filter's number of hash functions, an arena's address for users
 
 	// Values is the guest address of the first value where LoadMapValue can name
 	// one (global data); 0 elsewhere. Whoever makes the maps sets it, before an

@@ -23,6 +23,8 @@ import (
 var subjects = [][]*Helper{
 	mapHelpers,
 	mapWalkHelpers,
+	mapQueueHelpers,
+	stackHelpers,
 	networkHelpers,
 	xdpHelpers,
 	skbHelpers,

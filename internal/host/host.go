@@ -13,6 +13,7 @@ type Host interface {
 	Connections
 	Processors
 	Memory
+	Stacks
 }
 
 // Default is the host where the user gives none.

@@ -24,6 +24,7 @@ var scripts = [][]Script{
 	ringbufScripts,
 	perfScripts,
 	lpmScripts,
+	queueScripts,
 	timeScripts,
 	taskScripts,
 	memoryScripts,

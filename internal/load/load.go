@@ -157,7 +157,7 @@ func newCollection(spec *ebpf.CollectionSpec, opts Options) (c *collection, err 
 		c.info.MapIndex[name] = len(c.maps)
 		c.info.MapSpecs = append(c.info.MapSpecs, s)
 		c.maps = append(c.maps, &bpf.Map{Name: name, Type: uint32(s.Type), KeySize: s.KeySize,
-			ValueSize: s.ValueSize, MaxEntries: s.MaxEntries, Flags: s.Flags, Fields: fields})
+			ValueSize: s.ValueSize, MaxEntries: s.MaxEntries, Flags: s.Flags, Fields: fields, MapExtra: s.MapExtra})
 	}
 	c.merger = newMerger(c.maps)
 	return c, nil
