@@ -3,7 +3,6 @@ package rivet
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -26,44 +25,39 @@ type MapEntry struct {
 // a value for each processor. Entries of an array that are all zero, and empty slots, are left
 // out. Keys are in order. A map that users cannot look into, such as a ring buffer, has no entries.
 func (m *Map) Dump() ([]MapEntry, error) {
-	entries := []MapEntry{}
+	type keyed struct {
+		key []byte
+		MapEntry
+	}
+	var all []keyed
 	array := m.Type() == ebpf.Array || m.Type() == ebpf.PerCPUArray
-	keys, err := m.sortedKeys()
-	if err == rmaps.EOPNOTSUPP {
-		return entries, nil
-	}
-	if err != nil {
-		return nil, wrapError("dump "+m.Name(), err)
-	}
-	for _, key := range keys {
-		value := make([]byte, m.inst.UserSize())
-		if err := m.inst.Read(key, value); errors.Is(err, rmaps.ENOENT) || errors.Is(err, rmaps.EOPNOTSUPP) {
-			continue
-		} else if err != nil {
-			return nil, wrapError("dump "+m.Name(), err)
-		}
-		if array && allZero(value) {
-			continue
-		}
-		entries = append(entries, MapEntry{Key: m.jsonKey(key), Value: m.jsonValue(key, value)})
-	}
-	return entries, nil
-}
-
-// sortedKeys returns each key once, also where others change the map meanwhile.
-func (m *Map) sortedKeys() (keys [][]byte, err error) {
+	key, value := make([]byte, m.KeySize()), make([]byte, m.inst.UserSize())
 	var cursor []byte
 	for range m.MaxEntries() {
-		key := make([]byte, m.KeySize())
-		if err := m.inst.NextKey(cursor, key); err == rmaps.ENOENT {
+		err := m.inst.NextKey(cursor, key)
+		if err == rmaps.ENOENT || err == rmaps.EOPNOTSUPP {
 			break
-		} else if err != nil {
-			return nil, err
 		}
-		keys, cursor = append(keys, key), key
+		cursor = key
+		if err == nil {
+			err = m.inst.Read(key, value)
+		}
+		switch {
+		case err == rmaps.ENOENT || err == rmaps.EOPNOTSUPP || array && err == nil && allZero(value):
+		case err != nil:
+			return nil, wrapError("dump "+m.Name(), err)
+		default:
+			all = append(all, keyed{slices.Clone(key), MapEntry{Key: m.jsonKey(key), Value: m.jsonValue(key, value)}})
+		}
 	}
-	slices.SortFunc(keys, btfjson.CompareKeys)
-	return slices.CompactFunc(keys, bytes.Equal), nil
+	slices.SortFunc(all, func(a, b keyed) int { return btfjson.CompareKeys(a.key, b.key) })
+	// Where others delete meanwhile, going through a hash begins anew.
+	all = slices.CompactFunc(all, func(a, b keyed) bool { return bytes.Equal(a.key, b.key) })
+	entries := make([]MapEntry, len(all))
+	for i := range all {
+		entries[i] = all[i].MapEntry
+	}
+	return entries, nil
 }
 
 // DumpJSON returns what [Map.Dump] does as one JSON value: global data as an

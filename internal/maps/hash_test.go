@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -715,6 +716,70 @@ func TestHashReuse(t *testing.T) {
 		readers.Wait()
 		if n := h.Count(); found.Load() == 0 || n > 32 || int(n) != len(m.keys(t)) {
 			t.Errorf("%v: %d found, %d elements, %d keys", typ, found.Load(), n, len(m.keys(t)))
+		}
+	}
+}
+
+// Whatever is done in whatever order, a hash is what Go's map is.
+func TestHashModel(t *testing.T) {
+	for _, typ := range hashTypes {
+		for seed := range uint64(20) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			m, h := makeHash(t, hashDef(typ, 5, 9, 30))
+			keys := uint32(40)
+			if isLRU(m.Def) {
+				keys = 30 // so that nothing is pushed out
+			}
+			model := map[string]string{}
+			value := make([]byte, m.UserSize())
+			for step := range 2000 {
+				k := string(pattern(int(r.Uint32N(keys)), 5))
+				was, there := model[k]
+				var want error
+				switch op := r.IntN(10); {
+				case op < 5:
+					flags := uint64(r.IntN(3))
+					for i := range value {
+						value[i] = byte(r.Uint32())
+					}
+					switch {
+					case flags == NoExist && there:
+						want = EEXIST
+					case flags == Exist && !there:
+						want = ENOENT
+					case !there && len(model) == 30:
+						want = E2BIG
+					default:
+						model[k] = string(value)
+					}
+					if err := m.Write([]byte(k), value, flags); err != want {
+						t.Fatalf("%v, seed %d, step %d: update gives %v, want %v", typ, seed, step, err, want)
+					}
+				case op < 7:
+					if !there {
+						want = ENOENT
+					}
+					delete(model, k)
+					if err := m.Delete([]byte(k)); err != want {
+						t.Fatalf("%v, seed %d, step %d: delete gives %v, want %v", typ, seed, step, err, want)
+					}
+				default:
+					if !there {
+						want = ENOENT
+					}
+					if err := m.Read([]byte(k), value); err != want || there && string(value) != was {
+						t.Fatalf("%v, seed %d, step %d: %x, %v; want %x, %v", typ, seed, step, value, err, was, want)
+					}
+				}
+			}
+			if n := len(m.keys(t)); n != len(model) || h.Count() != int64(n) {
+				t.Fatalf("%v, seed %d: %d keys, %d counted, want %d", typ, seed, n, h.Count(), len(model))
+			}
+			for k, want := range model {
+				if err := m.Read([]byte(k), value); err != nil || string(value) != want {
+					t.Fatalf("%v, seed %d: %x, %v; want %x", typ, seed, value, err, want)
+				}
+			}
 		}
 	}
 }
