@@ -209,3 +209,40 @@ func TestHostOfParts(t *testing.T) {
 		t.Errorf("the default has no device 5: %+v", d)
 	}
 }
+
+// The socket that a run is given is where contexts show it: as a pointer, and in the fields of struct __sk_buff.
+func TestRunOptionsSocket(t *testing.T) {
+	sock := &rivet.Socket{Protocol: 6, State: 1, Local: netip.MustParseAddrPort("10.0.0.1:80"), Remote: netip.MustParseAddrPort("10.0.0.2:999"), Cookie: 55,
+		TCP: &rivet.TCPInfo{SndCwnd: 12}}
+	opts := &rivet.RunOptions{Data: packet, Socket: sock}
+	load := func(at int16, size asm.Size) []asm.Instruction {
+		return []asm.Instruction{asm.LoadMem(asm.R1, asm.R1, at, asm.DWord), asm.LoadMem(asm.R0, asm.R1, 44, size)}
+	}
+	for _, test := range []struct {
+		name  string
+		typ   ebpf.ProgramType
+		insns []asm.Instruction
+		want  uint64
+	}{
+		{"cookie", ebpf.SchedCLS, []asm.Instruction{asm.FnGetSocketCookie.Call()}, 55},
+		{"skb->sk->src_port", ebpf.SchedCLS, load(168, asm.Word), 80},
+		{"skb->local_port", ebpf.CGroupSKB, []asm.Instruction{asm.LoadMem(asm.R0, asm.R1, 136, asm.Word)}, 80},
+		{"tcp_sock(skb->sk)->snd_cwnd", ebpf.SchedCLS, []asm.Instruction{asm.LoadMem(asm.R1, asm.R1, 168, asm.DWord), asm.FnTcpSock.Call(),
+			asm.LoadMem(asm.R0, asm.R0, 0, asm.Word)}, 12},
+		{"msg->sk->src_port", ebpf.SkMsg, load(72, asm.Word), 80},
+		{"apply bytes", ebpf.SkMsg, []asm.Instruction{arg(asm.R2, 9), asm.FnMsgApplyBytes.Call(), arg(asm.R0, 3)}, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onEngines(t, sendingSpec(test.typ, test.insns...), rivet.CollectionOptions{}, func(t *testing.T, c *rivet.Collection) {
+				for range 2 {
+					if res := detailed(t, c, opts); res.R0 != test.want {
+						t.Errorf("%d, want %d", res.R0, test.want)
+					}
+				}
+				if res := detailed(t, c, opts); test.typ == ebpf.SkMsg && test.want == 3 && res.ApplyBytes != 9 {
+					t.Errorf("%d bytes", res.ApplyBytes)
+				}
+			})
+		})
+	}
+}

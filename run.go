@@ -132,10 +132,14 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 	s.run.Reset()
 	s.run.ResetActions()
 	s.run.Received, s.run.Socket, s.run.RxMetadata = opts.Tunnel, opts.Socket, opts.RxMetadata
+	s.run.SkAt = s.context.ObjectsAt
 	if opts.CPU >= uint32(p.core.opts.CPUs) {
 		return fmt.Errorf("CPU is %d, there are %d (CollectionOptions.CPUs)", opts.CPU, p.core.opts.CPUs)
 	}
 	s.run.CPU, s.run.Layout, s.run.Type = opts.CPU, p.layout, p.def.Type
+	if opts.Socket != nil {
+		s.run.ShowSocket()
+	}
 	s.run.Section, s.run.Retval = p.def.Section, opts.Retval
 	s.run.Probe = helpers.Probe{FuncIP: opts.FuncIP, Cookie: opts.AttachCookie}
 	req := &s.requests[0] // what is the same in all runs of a slot is there

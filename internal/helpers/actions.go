@@ -59,6 +59,8 @@ type actions struct {
 	assigned *host.Socket
 	socks    socketTable
 	msg      msgState
+	dummy    *host.Socket         // of a packet that has no socket
+	stored   []*maps.LocalStorage // in which it has a value
 	conns    []heldConn
 	bound    netip.AddrPort
 	reserved int // bytes of TCP options
@@ -72,6 +74,10 @@ func (a *actions) reset() {
 	a.tunnel = tunnelState{}
 	a.assigned = nil
 	a.socks.reset()
+	for _, m := range a.stored {
+		_ = m.Remove(a.dummy.CookieOf()) // it may be gone already
+	}
+	a.stored = a.stored[:0]
 	a.conns = a.conns[:0]
 	a.msg, a.bound, a.reserved = msgState{}, netip.AddrPort{}, 0
 }

@@ -66,6 +66,7 @@ type Run struct {
 	// belongs to; nil: none. More gives zeroed guest memory until the end of the run.
 	Received   *Tunnel
 	RxMetadata *RxMetadata // what the driver knows of the packet; nil: nothing
+	SkAt       uint64      // address of the struct bpf_sock of a struct __sk_buff
 	Socket     *host.Socket
 	More       func(n int) (b []byte, addr uint64, err error)
 	acts       *actions // what was done to the network around; nil until something was

@@ -28,7 +28,11 @@ func skStorageGet(c *Call) (uint64, error) {
 	if s == nil || c.Args[3] > storageCreate {
 		return 0, err
 	}
-	return c.Storage(s.CookieOf()), nil
+	addr := c.Storage(s.CookieOf())
+	if a := c.Run.act(); addr != 0 && s == a.dummy { // which ends with the run
+		a.stored = append(a.stored, c.Map.Map.(*maps.LocalStorage))
+	}
+	return addr, nil
 }
 
 func skStorageDelete(c *Call) (uint64, error) {

@@ -119,7 +119,7 @@ func skRelease(c *Call) (uint64, error) {
 // ofArg returns the socket that pointer argument i has, or that the context has if the argument is the context.
 func (c *Call) ofArg(i int) (*host.Socket, error) {
 	if c.Args[i] == c.Run.CtxAt {
-		return c.Run.Socket, nil
+		return c.Run.owner(), nil
 	}
 	h, err := c.socket(i, true)
 	if h == nil {
@@ -140,7 +140,7 @@ func getSocketCookie(c *Call) (uint64, error) {
 const overflowUID = 65534
 
 func getSocketUID(c *Call) (uint64, error) {
-	s := fullOf(c.Run.Socket)
+	s := fullOf(c.Run.owner())
 	if s == nil {
 		return overflowUID, nil
 	}
@@ -169,10 +169,10 @@ func ownCgroup(s *host.Socket) uint64 {
 	return cgroupAt(s, len(s.Cgroups)-1)
 }
 
-func skbCgroupID(c *Call) (uint64, error) { return ownCgroup(c.Run.Socket), nil }
+func skbCgroupID(c *Call) (uint64, error) { return ownCgroup(c.Run.owner()), nil }
 
 func skbAncestorCgroupID(c *Call) (uint64, error) {
-	return cgroupAt(c.Run.Socket, int(int32(c.Args[1]))), nil
+	return cgroupAt(c.Run.owner(), int(int32(c.Args[1]))), nil
 }
 
 func skCgroupID(c *Call) (uint64, error) {
@@ -199,7 +199,20 @@ func tcpSock(c *Call) (uint64, error) {
 	if err != nil || !h.sock.Full() || h.sock.Protocol != host.ProtoTCP {
 		return 0, err
 	}
-	return h.addr + sockTCPAt, nil
+	if h.tcp == 0 { // that of the packet's own socket has a place of its own
+		if c.Run.More == nil {
+			return 0, c.errNoMemory()
+		}
+		b, at, err := c.Run.More(sockRoom - sockTCPAt)
+		if err != nil {
+			return 0, c.errNoMemory()
+		}
+		if h.sock.TCP != nil {
+			fillTCP(b, h.sock.TCP)
+		}
+		h.tcp = at
+	}
+	return h.tcp, nil
 }
 
 // getListener is bpf_get_listener_sock: what it gives is not to be released.
@@ -258,14 +271,18 @@ func (c *Call) assignLookup(h *heldSocket) error {
 	switch {
 	case h != nil && h.sock.Protocol != proto:
 		return maps.EPROTOTYPE
-	case h != nil && h.sock.FamilyOf() != family && h.sock.FamilyOf() == host.AFInet:
+	case h != nil && h.sock.FamilyOf() != family && (h.sock.FamilyOf() == host.AFInet || h.sock.OnlyIPv6()):
 		return maps.EAFNOSUPPORT
 	case a.assigned != nil && flags&assignReplace == 0:
 		return maps.EEXIST
 	}
+	addr := uint64(0)
 	a.assigned = nil
 	if h != nil {
-		a.assigned = h.sock
+		a.assigned, addr = h.sock, h.addr
+	}
+	if off := c.Run.Layout.SocketField(); off+8 <= len(c.Run.Ctx) {
+		le.PutUint64(c.Run.Ctx[off:], addr)
 	}
 	return nil
 }

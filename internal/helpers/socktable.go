@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/rivetbpf/rivet/internal/host"
+	"github.com/rivetbpf/rivet/internal/progctx"
 )
 
 var (
@@ -27,6 +28,7 @@ const (
 type heldSocket struct {
 	sock *host.Socket
 	addr uint64
+	tcp  uint64 // address of its struct bpf_tcp_sock; 0: not made yet
 	refs int    // that sk_release has not taken back
 	cast uint64 // address of the kernel's structure; 0: not asked for yet
 }
@@ -54,8 +56,11 @@ func (r *Run) hold(s *host.Socket) uint64 {
 			return t.held[i].addr
 		}
 	}
+	if len(t.held) >= maxSockets {
+		return 0
+	}
 	if len(t.block) == 0 {
-		if r.More == nil || len(t.held) >= maxSockets {
+		if r.More == nil {
 			return 0
 		}
 		b, at, err := r.More(sockRoom * sockBlock)
@@ -67,21 +72,63 @@ func (r *Run) hold(s *host.Socket) uint64 {
 	addr := t.at
 	fillSocket(t.block[:sockRoom], s)
 	t.block, t.at = t.block[sockRoom:], t.at+sockRoom
-	t.held = append(t.held, heldSocket{sock: s, addr: addr})
+	t.held = append(t.held, heldSocket{sock: s, addr: addr, tcp: addr + sockTCPAt})
 	return addr
 }
 
-// SocketAddr returns the address that a socket has for the program, as a field of a context holds it; 0 for nil.
-func (r *Run) SocketAddr(s *host.Socket) uint64 { return r.hold(s) }
+// ShowSocket puts the run's socket, if it has one, into the context.
+func (r *Run) ShowSocket() {
+	off := r.Layout.SocketField()
+	switch {
+	case r.Socket == nil || off < 0 || off+8 > len(r.Ctx) || r.Layout.SkLookup():
+	case r.Layout.SKB():
+		if b, ok := r.World.Arena.Bytes(r.SkAt, sockSize); ok {
+			clear(b)
+			fillSocket(b, r.Socket)
+			progctx.ShowSocket(r.Ctx, b)
+		}
+	default:
+		le.PutUint64(r.Ctx[off:], r.hold(r.Socket))
+	}
+}
+
+// packetSocket returns the socket of a struct __sk_buff at its address: the run's, or the one that BPF_PROG_TEST_RUN makes
+// for a packet that has none.
+func (r *Run) packetSocket() *heldSocket {
+	a := r.act()
+	s := r.owner()
+	for i := range a.socks.held {
+		if h := &a.socks.held[i]; h.addr == r.SkAt {
+			return h
+		}
+	}
+	a.socks.held = append(a.socks.held, heldSocket{sock: s, addr: r.SkAt})
+	return &a.socks.held[len(a.socks.held)-1]
+}
+
+// owner returns the socket that the packet or the context belongs to; nil when it belongs to none.
+func (r *Run) owner() *host.Socket {
+	if r.Socket != nil || r.Layout == nil || !r.Layout.SKB() {
+		return r.Socket
+	}
+	a := r.act()
+	if a.dummy == nil {
+		a.dummy = &host.Socket{State: host.TCPClose}
+	}
+	return a.dummy
+}
 
 // heldAt finds the socket at an address: that of its struct bpf_sock, bpf_tcp_sock or of the kernel's structure.
 func (r *Run) heldAt(addr uint64) *heldSocket {
+	if addr != 0 && addr == r.SkAt && r.Layout != nil && r.Layout.SKB() {
+		return r.packetSocket()
+	}
 	if r.acts == nil || addr == 0 {
 		return nil
 	}
 	held := r.acts.socks.held
 	for i := range held {
-		if h := &held[i]; h.addr == addr || h.addr+sockTCPAt == addr || h.cast == addr {
+		if h := &held[i]; h.addr == addr || h.tcp == addr || h.cast == addr {
 			return h
 		}
 	}
@@ -96,23 +143,12 @@ func (c *Call) socket(i int, nullable bool) (*heldSocket, error) {
 	}
 	h := c.Run.heldAt(addr)
 	if h == nil && addr != 0 && addr == c.Run.CtxAt && c.Run.Socket != nil { // the context is the socket's
-		c.Run.hold(c.Run.Socket)
-		h = c.Run.heldOf(c.Run.Socket)
+		h = c.Run.heldAt(c.Run.hold(c.Run.Socket))
 	}
 	if h == nil {
 		return nil, c.bad(i, 0, "not a socket of this run")
 	}
 	return h, nil
-}
-
-func (r *Run) heldOf(s *host.Socket) *heldSocket {
-	held := r.acts.socks.held
-	for i := range held {
-		if held[i].sock == s {
-			return &held[i]
-		}
-	}
-	return nil
 }
 
 // fillSocket writes struct bpf_sock and, of TCP sockets, struct bpf_tcp_sock.
@@ -130,7 +166,7 @@ func fillSocket(b []byte, s *host.Socket) {
 	fillAddr(b[52:72], s.Remote.Addr(), connected)
 	le.PutUint32(b[72:], s.State)
 	le.PutUint32(b[76:], s.RxQueue-1) // -1: none
-	if s.TCP != nil {
+	if s.TCP != nil && len(b) == sockRoom {
 		fillTCP(b[sockTCPAt:], s.TCP)
 	}
 }

@@ -134,6 +134,12 @@ func (s *Socket) FamilyOf() uint32 {
 	return 0
 }
 
+// OnlyIPv6 reports whether a socket of IPv6 takes no flows of IPv4: one that is bound to an address of its own (__inet6_bind).
+func (s *Socket) OnlyIPv6() bool {
+	a := s.Local.Addr()
+	return a.Is6() && !a.Is4In6() && !a.IsUnspecified()
+}
+
 // TypeOf returns the type, as set or as the protocol has it.
 func (s *Socket) TypeOf() uint32 {
 	switch {

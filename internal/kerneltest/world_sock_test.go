@@ -87,7 +87,7 @@ func (s *Session) sockets() (of func(*rivet.Socket) any, closeAll func()) {
 }
 
 // ipv4Packet is what programs of control groups can be run on.
-var ipv4Packet = append([]byte{12: 8, 13: 0, 14: 0x45, 17: 20, 22: 64, 23: 59}, make([]byte, 40)...)
+var ipv4Packet = Input{Packet: append([]byte{12: 8, 13: 0, 14: 0x45, 17: 20, 22: 64, 23: 59, 26: 10, 29: 1, 30: 10, 33: 2}, make([]byte, 40)...)}
 
 // flow is a struct bpf_sock_tuple: a packet from src to dst.
 func flow(src, dst string) []byte {
@@ -107,7 +107,7 @@ var sockScripts = []Script{
 		for _, f := range [][]byte{flow("127.0.0.1:40000", "127.0.0.1:4321"), flow("127.0.0.1:9", "127.0.0.1:4321"), flow("127.0.0.1:9", "127.0.0.1:9")} {
 			s.Update("tuples", uint32(0), f, 0)
 			s.Run("entry", packet64)
-			s.Logf("%d", s.Quiet("groups", Input{Packet: ipv4Packet}).Ret)
+			s.Logf("%d", s.Quiet("groups", ipv4Packet).Ret)
 			s.Dump()
 		}
 	}},
@@ -119,6 +119,15 @@ var sockScripts = []Script{
 			for _, p := range []string{"count", "count", "forget", "count", "forget"} { // leaves none for the next engine
 				s.Run(p, packet64)
 			}
+		}
+	}},
+	{Object: "net_choose", Net: loopback, Options: socketHost, Do: chooseScript},
+	{Object: "net_skbsock", Do: func(s *Session) {
+		for range 2 {
+			s.Run("on_tc", ipv4Packet)
+			s.Run("on_tc", packet64)
+			s.Logf("%d", s.Quiet("on_cgroup", ipv4Packet).Ret)
+			s.Dump()
 		}
 	}},
 	{Object: "net_cookie", Do: func(s *Session) { s.Run("entry", packet64) }},
@@ -211,4 +220,27 @@ func sockWordsScript(s *Session) {
 	s.Delete("group", uint32(0))
 	s.Delete("group", uint32(0))
 	s.Delete("group", uint32(2))
+}
+
+func chooseScript(s *Session) {
+	of, done := s.sockets()
+	defer done()
+	ctx := make([]byte, 72)
+	le := binary.LittleEndian
+	le.PutUint32(ctx[8:], 2)
+	le.PutUint32(ctx[12:], 6)
+	copy(ctx[16:], []byte{10, 0, 0, 1})
+	copy(ctx[40:], []byte{127, 0, 0, 1})
+	binary.BigEndian.PutUint16(ctx[36:], 1234)
+	le.PutUint32(ctx[60:], 80)
+	s.Logf("%d", s.Quiet("first", Input{Context: ctx}).Ret)
+	s.Dump()
+	s.putSocket("socks", uint32(0), of(listener), 0)
+	s.putSocket("socks", uint32(1), of(listener6), 0)
+	s.putSocket("socks", uint32(2), of(udp), 0)
+	s.Logf("%d", s.Quiet("first", Input{Context: ctx}).Ret)
+	s.Dump()
+	s.putSocket("socks", uint32(1), of(listener), 0)
+	s.Logf("%d", s.Quiet("first", Input{Context: ctx}).Ret)
+	s.Dump()
 }
