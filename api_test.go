@@ -1,3 +1,7 @@
+//go:build !windows
+
+// cilium/ebpf has no package perf for Windows.
+
 package rivet_test
 
 import (
