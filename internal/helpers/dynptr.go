@@ -177,12 +177,6 @@ func (c *Call) readDynptr(dst []byte, d dynptr, off uint32, flags uint64) error 
 	return nil
 }
 
-// Flags of bpf_skb_store_bytes.
-const (
-	skbRecomputeCsum  = 1
-	skbInvalidateHash = 2
-)
-
 // writeDynptr is __bpf_dynptr_write.
 func (c *Call) writeDynptr(d dynptr, off uint32, src []byte, flags uint64) error {
 	switch {
@@ -190,12 +184,15 @@ func (c *Call) writeDynptr(d dynptr, off uint32, src []byte, flags uint64) error
 		return maps.EINVAL
 	case d.outside(off, uint32(len(src))):
 		return maps.E2BIG
-	case d.kind() == dynptrSkb && flags&^(skbRecomputeCsum|skbInvalidateHash) != 0, d.kind() != dynptrSkb && flags != 0:
+	case d.kind() != dynptrSkb && flags != 0:
 		return maps.EINVAL
 	}
 	b, _, err := c.region(d, off, uint32(len(src)))
 	if err != nil {
 		return err
+	}
+	if d.kind() == dynptrSkb {
+		return c.storeSKB(uint64(d.offset)+uint64(off), src, flags)
 	}
 	if b == nil {
 		return d.gone()

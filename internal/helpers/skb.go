@@ -79,13 +79,17 @@ func (c *Call) macHeaderLen() int         { return int(c.Run.Packet.SKB.Network 
 func within(b []byte, off, n uint64) bool { return off <= uint64(len(b)) && n <= uint64(len(b))-off }
 
 func skbStoreBytes(c *Call) (uint64, error) {
-	off, from, flags := uint64(uint32(c.Args[1])), c.Mem[2], c.Args[4]
+	return number(c.storeSKB(uint64(uint32(c.Args[1])), c.Mem[2], c.Args[4]))
+}
+
+// storeSKB is __bpf_skb_store_bytes.
+func (c *Call) storeSKB(off uint64, from []byte, flags uint64) error {
 	b := c.Run.Packet.Payload()
 	switch {
 	case flags&^(fRecomputeCsum|fInvalidateHash) != 0:
-		return errno(maps.EINVAL)
+		return maps.EINVAL
 	case !within(b, off, uint64(len(from))):
-		return errno(maps.EFAULT)
+		return maps.EFAULT
 	}
 	to := b[off : off+uint64(len(from))]
 	if flags&fRecomputeCsum != 0 {
@@ -96,9 +100,9 @@ func skbStoreBytes(c *Call) (uint64, error) {
 		c.sum(to, int(off))
 	}
 	if flags&fInvalidateHash != 0 {
-		return 0, c.setHash(0, false)
+		return c.setHash(0, false)
 	}
-	return 0, nil
+	return nil
 }
 
 func skbLoadBytes(c *Call) (uint64, error) {

@@ -133,4 +133,12 @@ var dynptrScripts = []Script{
 			s.Run("probe", Input{Context: words(w[:]...)})
 		}
 	}},
+	{Object: "dynptr_moves", Do: func(s *Session) {
+		for _, n := range []int{60, 61, 100, 300} {
+			s.Run("moved", Input{Packet: counting(n)})
+			s.Run("shrunk", Input{Packet: counting(n)})
+		}
+		s.Run("moved", packet64)
+		s.Run("shrunk", ipv4UDP)
+	}},
 }
