@@ -63,6 +63,19 @@ var flowScripts = []Script{
 	{Object: "throw_callback", Alone: "the verifier refuses bpf_throw in callbacks", Do: func(s *Session) { s.times(2, "from_callback") }},
 	{Object: "sections", Do: func(s *Session) { s.times(2, "enter") }},
 	{Object: "timer", Do: timers},
+	{Object: "timer_hash", Do: func(s *Session) {
+		s.Quiet("soon", packet64)
+		s.until("notes", 8, 1000)
+		s.Run("later", packet64)
+		s.Run("later", packet64) // its timer is there already
+		s.Run("forget", packet64)
+		s.Run("forget", packet64)
+		s.Run("later", packet64)
+		s.Delete("flows", uint64(5))
+		s.Run("later", packet64)
+		s.Update("flows", uint64(5), make([]byte, 24), 0)
+		s.Run("later", packet64)
+	}},
 	{Object: "wq", Do: func(s *Session) {
 		s.Quiet("queue", packet64)
 		s.until("works", 1, 11)
@@ -97,7 +110,8 @@ var flowScripts = []Script{
 	}},
 }
 
-// ownBTF says why the kernel cannot do what allocates objects that maps hold.
+// ownBTF says why the kernel cannot do what allocates objects that maps hold. What libbpf makes of them there
+// is in TestOwnedObjects.
 const ownBTF = "cilium/ebpf gives each map and each program BTF of its own, so that the kernel takes their types for different ones"
 
 // times runs programs so many times each.

@@ -62,8 +62,8 @@ int count(struct __sk_buff *ctx)
 		c->n += 100;
 	c = bpf_per_cpu_ptr(p, 100000);
 	NOTE(1, !!c);
-	for (i = 0; i < 64; i++) {
-		c = bpf_per_cpu_ptr(p, i);
+	for (int cpu = 0; cpu < 8; cpu++) {
+		c = bpf_per_cpu_ptr(p, cpu);
 		if (c)
 			sum += c->n + c->m;
 	}

@@ -34,8 +34,9 @@ int insert(struct __sk_buff *ctx)
 	}
 	bpf_spin_lock(&lock);
 	bpf_rbtree_add(&root, &a->r, less);
-	NOTE(0, bpf_list_push_back(&head, &b->l));
+	int err = bpf_list_push_back(&head, &b->l);
 	bpf_spin_unlock(&lock);
+	NOTE(0, err);
 	return 0;
 }
 
@@ -78,8 +79,9 @@ int twice(struct __sk_buff *ctx)
 		return -2;
 	}
 	bpf_spin_lock(&lock);
-	NOTE(3, bpf_list_push_front(&head, &a->l));
-	NOTE(4, bpf_list_push_front(&head, &b->l));
+	int first = bpf_list_push_front(&head, &a->l), again = bpf_list_push_front(&head, &b->l);
 	bpf_spin_unlock(&lock);
+	NOTE(3, first);
+	NOTE(4, again);
 	return 0;
 }
