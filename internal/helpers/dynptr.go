@@ -133,16 +133,18 @@ func (c *Call) region(d dynptr, off, n uint32) (b []byte, addr uint64, err error
 	default:
 		return nil, 0, fmt.Errorf("%s: 16 bytes that are no dynptr (kind %d)", c.Helper.Name, k)
 	}
-	if at+uint64(n) > uint64(len(mem)) {
+	if at+uint64(n) > uint64(len(mem)) || d.kind() == dynptrXDP && max(at, uint64(n)) > maxXDPBytes {
 		return nil, 0, nil
 	}
 	return mem[at : at+uint64(n)], addr + at, nil
 }
 
 // gone is the error of bytes that the packet no longer has (bpf_skb_load_bytes, bpf_xdp_pointer).
-func (d dynptr) gone() maps.Errno {
+func (c *Call) gone(d dynptr, off, n uint32) error {
 	if d.kind() == dynptrXDP {
-		return maps.EINVAL
+		if _, e := c.xdpBytes(uint64(d.offset)+uint64(off), uint64(n)); e != 0 {
+			return e
+		}
 	}
 	return maps.EFAULT
 }
@@ -171,7 +173,7 @@ func (c *Call) readDynptr(dst []byte, d dynptr, off uint32, flags uint64) error 
 		if d.kind() == dynptrSkb {
 			clear(dst)
 		}
-		return d.gone()
+		return c.gone(d, off, uint32(len(dst)))
 	}
 	copy(dst, b)
 	return nil
@@ -195,7 +197,7 @@ func (c *Call) writeDynptr(d dynptr, off uint32, src []byte, flags uint64) error
 		return c.storeSKB(uint64(d.offset)+uint64(off), src, flags)
 	}
 	if b == nil {
-		return d.gone()
+		return c.gone(d, off, uint32(len(src)))
 	}
 	copy(b, src)
 	return nil
@@ -376,7 +378,7 @@ func dynptrCopy(c *Call) (uint64, error) {
 	case src.data == 0:
 		return maps.Guest(maps.EINVAL), nil
 	}
-	return maps.Guest(src.gone()), nil
+	return number(c.gone(src, srcOff, size))
 }
 
 func dynptrMemset(c *Call) (uint64, error) {
@@ -400,5 +402,5 @@ func dynptrMemset(c *Call) (uint64, error) {
 	case d.data == 0:
 		return maps.Guest(maps.EINVAL), nil
 	}
-	return maps.Guest(d.gone()), nil
+	return number(c.gone(d, off, n))
 }

@@ -33,7 +33,7 @@ func (c *Call) dynptrRoom() (b []byte, err error) {
 	case d.data == 0 || d.rdonly():
 		return nil, maps.EINVAL
 	}
-	return nil, d.gone()
+	return nil, c.gone(d, off, n)
 }
 
 // probeDynptr is __bpf_dynptr_copy. Those that may sleep (copy_from_user) return how many bytes they could not

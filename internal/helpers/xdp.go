@@ -79,11 +79,14 @@ func xdpAdjustTail(c *Call) (uint64, error) {
 	return 0, nil
 }
 
+// maxXDPBytes is how far bpf_xdp_pointer reaches.
+const maxXDPBytes = 0xffff
+
 // xdpBytes is bpf_xdp_pointer.
 func (c *Call) xdpBytes(offset, n uint64) ([]byte, maps.Errno) {
 	b := c.Run.Packet.Payload()
 	switch {
-	case offset > 0xffff || n > 0xffff:
+	case offset > maxXDPBytes || n > maxXDPBytes:
 		return nil, maps.EFAULT
 	case offset+n > uint64(len(b)):
 		return nil, maps.EINVAL

@@ -141,4 +141,5 @@ var dynptrScripts = []Script{
 		s.Run("moved", packet64)
 		s.Run("shrunk", ipv4UDP)
 	}},
+	{Object: "dynptr_meta", Do: func(s *Session) { s.Run("meta", packet64) }},
 }
