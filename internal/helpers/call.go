@@ -93,6 +93,7 @@ type Run struct {
 	Callback *Callback
 
 	current  host.Task // scratch of task
+	texts    [2]text   // and of what compares strings
 	depth    int
 	calls    [MaxNesting]Call
 	held     held          // locks
@@ -112,7 +113,10 @@ type Call struct {
 
 	Helper *Helper
 	User   any    // what package rivet keeps for the next call
-	buf    []byte // scratch of trace_printk, likewise
+	buf    []byte // scratch of what prints, likewise
+	step   [64]byte
+	text   [maxPacked]byte
+	vars   [maxVarargs]uint64
 	walk   maps.Walk
 	called [5]uint64 // arguments of a callback
 }

@@ -95,7 +95,7 @@ func probeString(read reader) func(*Call) (uint64, error) {
 
 // readString reads in steps, so that it does not touch what lies far behind the NUL.
 func readString(c *Call, read reader, dst []byte, addr uint64) (int, maps.Errno) {
-	var step [64]byte
+	step := &c.step
 	for done := 0; done < len(dst); {
 		want := step[:min(len(step), len(dst)-done)]
 		n, err := read(c, addr+uint64(done), want)

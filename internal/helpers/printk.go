@@ -2,49 +2,105 @@ package helpers
 
 import (
 	"bytes"
-	"strconv"
+	"encoding/binary"
 
 	"github.com/rivetbpf/rivet/internal/maps"
 )
 
-// Output for people: enum bpf_func_id 6, kernel/trace/bpf_trace.c.
-var traceHelpers = []*Helper{
+// Output for people: enum bpf_func_id 6, 126, 127, 165 and 177, and streams of programs
+// (kernel/trace/bpf_trace.c, kernel/bpf/helpers.c, kernel/bpf/stream.c).
+var printHelpers = []*Helper{
 	{ID: 6, Name: "trace_printk", Fn: tracePrintk,
 		Args: []Arg{{Name: "fmt", Kind: Mem}, {Name: "fmt_size", Kind: Size},
 			{Name: "arg1", Kind: Scalar}, {Name: "arg2", Kind: Scalar}, {Name: "arg3", Kind: Scalar}}},
+	{ID: 177, Name: "trace_vprintk", Fn: traceVprintk, Args: []Arg{{Name: "fmt", Kind: Mem}, {Name: "fmt_size", Kind: Size},
+		{Name: "data", Kind: Mem, Nullable: true}, {Name: "data_len", Kind: SizeOrZero}}},
+	{ID: 165, Name: "snprintf", Fn: snprintf, Args: []Arg{{Name: "str", Kind: MemW, Nullable: true}, {Name: "str_size", Kind: SizeOrZero},
+		{Name: "fmt", Kind: Scalar}, {Name: "data", Kind: Mem, Nullable: true}, {Name: "data_len", Kind: SizeOrZero}}},
+	{ID: 126, Name: "seq_printf", Fn: seqPrintf, Args: []Arg{{Name: "m", Kind: Scalar}, {Name: "fmt", Kind: Mem}, {Name: "fmt_size", Kind: Size},
+		{Name: "data", Kind: Mem, Nullable: true}, {Name: "data_len", Kind: SizeOrZero}}},
+	{ID: 127, Name: "seq_write", Args: []Arg{{Name: "m", Kind: Scalar}, {Name: "data", Kind: Mem, Nullable: true}, {Name: "len", Kind: SizeOrZero}},
+		Fn: func(c *Call) (uint64, error) { return maps.Guest(c.seqWrite(c.Mem[1])), nil }},
+	{Name: "bpf_stream_vprintk_impl", Fn: streamVprintk, Args: streamArgs},
+	{Name: "bpf_stream_vprintk", Fn: streamVprintk, Args: streamArgs},
 }
 
-// maxPrintk is MAX_TRACE_PRINTK_BUF: a longer message is cut.
+var streamArgs = []Arg{{Name: "stream_id", Kind: Scalar}, {Name: "fmt", Kind: Scalar},
+	{Name: "args", Kind: Mem, Nullable: true}, {Name: "len", Kind: SizeOrZero}}
+
+// maxPrintk is MAX_BPRINTF_BUF: what is beyond is not printed.
 const maxPrintk = 1024
+
+// maxVarargs is MAX_BPRINTF_VARARGS.
+const maxVarargs = 12
+
+// varargs are the arguments that lie in memory, 8 bytes each.
+func varargs(into *[maxVarargs]uint64, data []byte, size uint64) ([]uint64, maps.Errno) {
+	if size%8 != 0 || size > 8*maxVarargs || size != 0 && data == nil {
+		return nil, maps.EINVAL
+	}
+	args := into[:size/8]
+	for i := range args {
+		args[i] = binary.LittleEndian.Uint64(data[8*i:])
+	}
+	return args, 0
+}
+
+// untilNUL returns the string that b begins with.
+func untilNUL(b []byte) (s []byte, ok bool) {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		return b[:i], true
+	}
+	return nil, false
+}
+
+// constString returns the string that argument i points to, which the verifier wants to be in a constant map.
+func (c *Call) constString(i int) ([]byte, error) {
+	a := c.Run.World.Arena
+	if off := c.Args[i] - a.Base(); off < a.Size() {
+		b, _ := a.Bytes(c.Args[i], a.Size()-off)
+		if s, ok := untilNUL(b); ok {
+			return s, nil
+		}
+	}
+	return nil, c.bad(i, 1, "no string in guest memory")
+}
 
 // tracePrintk writes one line and returns the length of the message with its
 // terminating NUL not counted, as Linux does.
-func tracePrintk(c *Call) (uint64, error) {
-	format := c.Mem[0]
-	n := len(format)
-	if format[n-1] != 0 { // bpf_bprintf_prepare: the format ends in NUL
+func tracePrintk(c *Call) (uint64, error) { return c.trace(c.Args[2:]) }
+
+func traceVprintk(c *Call) (uint64, error) {
+	args, err := varargs(&c.vars, c.Mem[2], c.Args[3])
+	if err != 0 {
+		return maps.Guest(err), nil
+	}
+	return c.trace(args)
+}
+
+func (c *Call) trace(args []uint64) (uint64, error) {
+	format, ok := untilNUL(c.Mem[0])
+	if !ok {
 		return maps.Guest(maps.EINVAL), nil
 	}
-	if i := bytes.IndexByte(format, 0); i >= 0 {
-		format = format[:i]
+	m, err := c.compose(format, args)
+	if err != 0 {
+		return maps.Guest(err), nil
 	}
-	out, err := c.format(c.buf[:0], format, c.Args[2:])
-	c.buf = out
-	if err != nil {
-		if e, ok := err.(maps.Errno); ok {
-			return maps.Guest(e), nil
-		}
-		return 0, err
-	}
-	if len(out) >= maxPrintk {
-		out = out[:maxPrintk-1]
-	}
-	n = len(out)
-	if n == 0 || out[n-1] != '\n' {
+	out := m.b
+	if n := len(out); n == 0 || out[n-1] != '\n' {
 		out = append(out, '\n')
 		c.buf = out
 	}
-	return uint64(n), c.Run.World.write(out)
+	return uint64(m.n), c.Run.World.write(out)
+}
+
+// compose formats into the call's own buffer.
+func (c *Call) compose(format []byte, args []uint64) (message, maps.Errno) {
+	m := message{b: c.buf[:0], max: maxPrintk - 1}
+	err := c.format(&m, format, args)
+	c.buf = m.b
+	return m, err
 }
 
 func (w *World) write(b []byte) error {
@@ -57,169 +113,78 @@ func (w *World) write(b []byte) error {
 	return err
 }
 
-// format appends a message as bpf_bprintf_prepare and bstr_printf make it. What
-// they refuse is EINVAL: control characters, unknown conversions, more
-// conversions than arguments. Bytes beyond ASCII pass, which older
-// kernels refuse.
-func (c *Call) format(out, format []byte, args []uint64) ([]byte, error) {
-	for _, b := range format {
-		if (b < ' ' || b == 0x7f) && (b < '\t' || b > '\r') {
-			return out, maps.EINVAL
-		}
+// snprintf returns the length of the whole text and its NUL, whether it fits or not.
+func snprintf(c *Call) (uint64, error) {
+	args, errno := varargs(&c.vars, c.Mem[3], c.Args[4])
+	if errno != 0 {
+		return maps.Guest(errno), nil
 	}
-	used := 0
-	for i := 0; i < len(format); i++ {
-		if format[i] != '%' {
-			out = append(out, format[i])
-			continue
-		}
-		if i+1 < len(format) && format[i+1] == '%' {
-			out = append(out, '%')
-			i++
-			continue
-		}
-		var s spec
-		n := s.parse(format[i+1:])
-		if n == 0 || used == len(args) {
-			return out, maps.EINVAL
-		}
-		i += n
-		var err error
-		if out, err = c.convert(out, s, args[used], used); err != nil {
-			return out, err
-		}
-		used++
+	format, err := c.constString(2)
+	if err != nil {
+		return 0, err
 	}
-	return out, nil
+	dst := c.Mem[0]
+	m := message{b: c.buf[:0], max: max(len(dst)-1, 0)}
+	errno = c.format(&m, format, args)
+	if c.buf = m.b; errno != 0 {
+		return maps.Guest(errno), nil
+	}
+	if len(dst) > 0 {
+		dst[copy(dst, m.b)] = 0
+	}
+	return uint64(m.n) + 1, nil
 }
 
-// spec is one conversion: %[flags][width][l|ll]verb.
-type spec struct {
-	zero, minus, plus, space bool
-	width                    int
-	bits                     int // 32 or 64
-	verb                     byte
+// maxSeq bounds what a run can print for its caller.
+const maxSeq = 1 << 20
+
+// seqWrite adds to what an iterator prints.
+func (c *Call) seqWrite(b []byte) error {
+	e := &c.Run.Effects
+	if len(e.Seq)+len(b) > maxSeq {
+		return maps.EOVERFLOW
+	}
+	e.Seq = append(e.Seq, b...)
+	return nil
 }
 
-// parse reads a conversion after its % and returns its length, 0 when it is none that Linux knows.
-func (s *spec) parse(f []byte) int {
-	i := 0
-	at := func() byte {
-		if i < len(f) {
-			return f[i]
-		}
-		return 0
+func seqPrintf(c *Call) (uint64, error) {
+	args, err := varargs(&c.vars, c.Mem[3], c.Args[4])
+	if err != 0 {
+		return maps.Guest(err), nil
 	}
-	for ; at() == '0' || at() == '-' || at() == '+' || at() == ' '; i++ {
-		s.zero = s.zero || at() == '0'
-		s.minus = s.minus || at() == '-'
-		s.plus = s.plus || at() == '+'
-		s.space = s.space || at() == ' '
-	}
-	for ; at() >= '0' && at() <= '9'; i++ {
-		s.width = min(s.width*10+int(at()-'0'), maxPrintk)
-	}
-	s.bits = 32
-	switch at() {
-	case 'p':
-		s.verb, s.bits = 'p', 64
-		if i++; at() == 'x' || at() == 'K' { // raw and restricted pointers print alike here
-			i++
-		}
-		return i
-	case 's', 'c':
-		s.verb = at()
-		return i + 1
-	}
-	if at() == 'l' {
-		s.bits = 64
-		if i++; at() == 'l' {
-			i++
-		}
-	}
-	switch at() {
-	case 'd', 'i', 'u', 'x', 'X':
-		s.verb = at()
-		return i + 1
-	}
-	return 0
-}
-
-// convert appends one argument.
-func (c *Call) convert(out []byte, s spec, v uint64, arg int) ([]byte, error) {
-	var tmp [24]byte
-	if s.bits == 32 && s.verb != 's' {
-		v = uint64(uint32(v))
-	}
-	switch s.verb {
-	case 'c':
-		return s.pad(out, append(tmp[:0], byte(v)), false), nil
-	case 's':
-		str, err := c.cstring(v, arg)
-		return s.pad(out, str, false), err
-	case 'p':
-		// Linux prints 16 digits of a hash; a guest address gives nothing away here.
-		for i := 60; i >= 0; i -= 4 {
-			tmp[15-i/4] = "0123456789abcdef"[v>>i&15]
-		}
-		return s.pad(out, tmp[:16], false), nil
-	case 'x':
-		return s.pad(out, strconv.AppendUint(tmp[:0], v, 16), true), nil
-	case 'X':
-		return s.pad(out, bytes.ToUpper(strconv.AppendUint(tmp[:0], v, 16)), true), nil
-	case 'u':
-		return s.pad(out, strconv.AppendUint(tmp[:0], v, 10), true), nil
-	}
-	d := int64(v)
-	if s.bits == 32 {
-		d = int64(int32(v))
-	}
-	b := tmp[:0]
-	if d >= 0 && s.plus {
-		b = append(b, '+')
-	} else if d >= 0 && s.space {
-		b = append(b, ' ')
-	}
-	return s.pad(out, strconv.AppendInt(b, d, 10), true), nil
-}
-
-// pad brings b to the width; zeros go between sign and digits.
-func (s *spec) pad(out, b []byte, number bool) []byte {
-	fill := s.width - len(b)
-	if s.minus {
-		out = append(out, b...)
-	}
-	zero := number && s.zero && !s.minus
-	if zero && len(b) > 0 && (b[0] == '-' || b[0] == '+' || b[0] == ' ') {
-		out, b = append(out, b[0]), b[1:]
-	}
-	for ; fill > 0; fill-- {
-		if zero {
-			out = append(out, '0')
-		} else {
-			out = append(out, ' ')
-		}
-	}
-	if s.minus {
-		return out
-	}
-	return append(out, b...)
-}
-
-// cstring returns the string at addr up to its NUL, at most what a message can
-// hold. NULL is the empty string, as Linux's copy that may fail makes it.
-func (c *Call) cstring(addr uint64, arg int) ([]byte, error) {
-	if addr == 0 {
-		return nil, nil
-	}
-	a := c.Run.World.Arena
-	b, ok := a.Bytes(addr, 1)
+	format, ok := untilNUL(c.Mem[1])
 	if !ok {
-		return nil, c.bad(arg+2, 1, "the string of %s lies outside guest memory")
+		return maps.Guest(maps.EINVAL), nil
 	}
-	b, _ = a.Bytes(addr, min(maxPrintk, a.Base()+a.Size()-addr))
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		b = b[:i]
+	e := &c.Run.Effects
+	m := message{b: e.Seq, max: maxSeq}
+	if err := c.format(&m, format, args); err != 0 {
+		return maps.Guest(err), nil
 	}
-	return b, nil
+	if len(e.Seq)+m.n > maxSeq {
+		return maps.Guest(maps.EOVERFLOW), nil
+	}
+	e.Seq = m.b
+	return 0, nil
+}
+
+// streamVprintk prints to a stream of the program, 1 or 2, which is where trace_printk prints.
+func streamVprintk(c *Call) (uint64, error) {
+	if id := uint32(c.Args[0]); id != 1 && id != 2 {
+		return maps.Guest(maps.ENOENT), nil
+	}
+	args, errno := varargs(&c.vars, c.Mem[2], uint64(uint32(c.Args[3])))
+	if errno != 0 {
+		return maps.Guest(errno), nil
+	}
+	format, err := c.constString(1)
+	if err != nil {
+		return 0, err
+	}
+	m, errno := c.compose(format, args)
+	if errno != 0 {
+		return maps.Guest(errno), nil
+	}
+	return 0, c.Run.World.write(m.b)
 }

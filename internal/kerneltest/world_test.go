@@ -28,6 +28,7 @@ var scripts = [][]Script{
 	timeScripts,
 	taskScripts,
 	memoryScripts,
+	formatScripts,
 	storageScripts,
 	dynptrScripts,
 }
