@@ -107,6 +107,8 @@ type RunResult struct {
 	Assigned *Socket
 	// ApplyBytes and CorkBytes are what bpf_msg_apply_bytes and bpf_msg_cork_bytes were called with.
 	ApplyBytes, CorkBytes uint32
+	// Acks are the sequence numbers that it had acknowledged (bpf_tcp_send_ack), at most 1,024.
+	Acks []uint32
 	// Bound is the address that the program bound its socket to (bpf_bind); invalid: it did not.
 	Bound netip.AddrPort
 

@@ -158,7 +158,7 @@ func (r *RunResult) actions(c *core, l *progctx.Layout, run *helpers.Run) {
 	}
 	r.Assigned = run.Assigned()
 	r.ApplyBytes, r.CorkBytes = run.Verdicts()
-	r.Bound = run.Bound()
+	r.Bound, r.Acks = run.Bound(), slices.Clone(run.Acks())
 }
 
 func (c *core) redirect(d *helpers.Redirect) *Redirect {

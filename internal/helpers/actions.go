@@ -10,7 +10,7 @@ import (
 
 // networkHelpers is all that a program does to the network around its packet and asks of it.
 var networkHelpers = slices.Concat(redirectHelpers, fibHelpers, tunnelHelpers, socketHelpers, cookieHelpers, sockmapHelpers, msgHelpers,
-	sockoptHelpers, hdroptHelpers, skStorageHelpers, metadataKfuncs, conntrackKfuncs)
+	sockoptHelpers, hdroptHelpers, skStorageHelpers, xfrmHelpers, metadataKfuncs, conntrackKfuncs)
 
 // RedirectKind says what a packet is sent to.
 type RedirectKind uint8
@@ -63,7 +63,8 @@ type actions struct {
 	stored   []*maps.LocalStorage // in which it has a value
 	conns    []heldConn
 	bound    netip.AddrPort
-	reserved int // bytes of TCP options
+	reserved int      // bytes of TCP options
+	acks     []uint32 // that were sent
 }
 
 func (a *actions) reset() {
@@ -78,7 +79,7 @@ func (a *actions) reset() {
 		_ = m.Remove(a.dummy.CookieOf()) // it may be gone already
 	}
 	a.stored = a.stored[:0]
-	a.conns = a.conns[:0]
+	a.conns, a.acks = a.conns[:0], a.acks[:0]
 	a.msg, a.bound, a.reserved = msgState{}, netip.AddrPort{}, 0
 }
 

@@ -367,6 +367,9 @@ func TestSocketsOfARun(t *testing.T) {
 	if r.Assigned() != listen {
 		t.Error("nothing was assigned")
 	}
+	if r.call(t, 116, sk, 7); !slices.Equal(r.Acks(), []uint32{7}) {
+		t.Errorf("acknowledged: %d", r.Acks())
+	}
 	r.fault(t, "released more often", 86, sk)
 	r.fault(t, "not a socket of this run", 86, sk+8)
 	r.fault(t, "not a socket of this run", 95, 0)

@@ -21,6 +21,10 @@ var socketHelpers = []*Helper{
 	{ID: 96, Name: "tcp_sock", Fn: tcpSock, Args: []Arg{{Name: "sk", Kind: Scalar}}},
 	{ID: 98, Name: "get_listener_sock", Fn: getListener, Args: []Arg{{Name: "sk", Kind: Scalar}}},
 	{ID: 99, Name: "skc_lookup_tcp", Fn: skLookup(false, false), Args: lookupArgs},
+	{ID: 116, Name: "tcp_send_ack", Fn: tcpSendAck, Args: []Arg{{Name: "tp", Kind: Scalar}, {Name: "rcv_nxt", Kind: Scalar}}},
+	{ID: 162, Name: "sock_from_file", Args: []Arg{{Name: "file", Kind: Scalar}}, Fn: func(*Call) (uint64, error) {
+		return 0, nil // no file here is a socket
+	}},
 	{ID: 122, Name: "get_netns_cookie", Fn: getNetnsCookie, Args: []Arg{{Name: "ctx", Kind: Scalar}}},
 	{ID: 124, Name: "sk_assign", Fn: skAssign,
 		Args: []Arg{{Name: "ctx", Kind: Ctx}, {Name: "sk", Kind: Scalar}, {Name: "flags", Kind: Scalar}}},
@@ -320,4 +324,23 @@ func skcTo(is func(*host.Socket) bool) func(*Call) (uint64, error) {
 		}
 		return h.cast, nil
 	}
+}
+
+// maxAcks bounds what a run is remembered to have acknowledged.
+const maxAcks = 1024
+
+// Acks returns the sequence numbers that the run had acknowledged (bpf_tcp_send_ack).
+func (r *Run) Acks() []uint32 {
+	if r.acts == nil {
+		return nil
+	}
+	return r.acts.acks
+}
+
+// tcpSendAck is bpf_tcp_send_ack, of congestion control: the connection is that of the context, whatever tp points to.
+func tcpSendAck(c *Call) (uint64, error) {
+	if a := c.Run.act(); len(a.acks) < maxAcks {
+		a.acks = append(a.acks, uint32(c.Args[1]))
+	}
+	return 0, nil
 }

@@ -71,6 +71,10 @@ var netScripts = []Script{
 		s.Run("ipv4", packet64)
 		s.Run("ipv6", packet64)
 	}},
+	{Object: "net_xfrm", Do: func(s *Session) {
+		s.Run("on_tc", packet64)
+		s.Run("on_xdp", packet64)
+	}},
 	{Object: "net_conntrack", Do: func(s *Session) {
 		s.Run("on_tc", packet64)
 		s.Run("on_xdp", packet64)
