@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 "${CLANG:-clang-19}" --version | head -1
-find bench examples testdata internal -name build.sh -type f | sort | while read -r script; do
+find bench examples testdata internal rivettest -name build.sh -type f | sort | while read -r script; do
 	echo "$script"
 	bash "$script"
 done
