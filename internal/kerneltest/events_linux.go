@@ -2,9 +2,7 @@ package kerneltest
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -88,28 +86,4 @@ func (r kernelPerfEvents) Next() (Event, error) {
 func (w kernelWorld) perfReader(m string, size int, opts PerfOptions) (PerfEvents, error) {
 	r, err := perf.NewReaderWithOptions(w.Maps[m], size, perf.ReaderOptions(opts))
 	return kernelPerfEvents{r}, err
-}
-
-// Pin lets programs run on processor 0 in the kernel, as they do in rivet where nobody says otherwise, until
-// the script calls what it returns.
-func (s *Session) Pin() (undo func()) {
-	if !s.Kernel {
-		return func() {}
-	}
-	runtime.LockOSThread()
-	var before, zero unix.CPUSet
-	zero.Set(0)
-	err := unix.SchedGetaffinity(0, &before)
-	if err == nil {
-		err = unix.SchedSetaffinity(0, &zero)
-	}
-	if err != nil {
-		panic(fmt.Sprintf("run on processor 0: %v", err))
-	}
-	return func() {
-		if err := unix.SchedSetaffinity(0, &before); err != nil {
-			panic(fmt.Sprintf("run on all processors: %v", err))
-		}
-		runtime.UnlockOSThread()
-	}
 }

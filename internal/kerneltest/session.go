@@ -35,6 +35,7 @@ type Script struct {
 type Input struct {
 	Packet  []byte
 	Context []byte // nil: none; it is then not compared either
+	CPU     uint32 // processor to run on
 }
 
 // Output is what a run gives.
@@ -257,7 +258,7 @@ func (w rivetWorld) run(program string, in Input) (out Output) {
 	if p == nil {
 		return Output{Err: fmt.Errorf("no program %q", program)}
 	}
-	opts := &rivet.RunOptions{Data: in.Packet}
+	opts := &rivet.RunOptions{Data: in.Packet, CPU: in.CPU}
 	if in.Packet != nil {
 		opts.DataOut = make([]byte, len(in.Packet)+kernel.Headroom)
 	}

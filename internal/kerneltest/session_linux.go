@@ -20,7 +20,7 @@ func (w kernelWorld) run(program string, in Input) Output {
 	if w.Programs[program] == nil {
 		return Output{Err: fmt.Errorf("no program %q", program)}
 	}
-	res, err := w.Collection.Run(program, kernel.Input{Packet: in.Packet, Context: in.Context})
+	res, err := w.Collection.Run(program, kernel.Input{Packet: in.Packet, Context: in.Context, CPU: in.CPU})
 	return Output{Ret: res.Ret, Packet: res.Packet, Context: res.Context, Err: err}
 }
 

@@ -5,6 +5,8 @@ package kerneltest
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/cilium/ebpf"
 )
 
 const currentCPU = 0xffffffff // BPF_F_CURRENT_CPU
@@ -26,7 +28,6 @@ func (s *Session) DrainPerf(r Events, size int) {
 
 var perfScripts = []Script{
 	{Object: "perf_output", Do: func(s *Session) {
-		defer s.Pin()()
 		s.Run("output", perfInput(8, currentCPU)) // nobody reads
 		r := s.PerfReader("events", 4096, PerfOptions{})
 		for size := range 20 {
@@ -54,7 +55,6 @@ var perfScripts = []Script{
 		s.Logf("close again: %v", r.Close())
 	}},
 	{Object: "perf_output", Name: "full", Do: func(s *Session) {
-		defer s.Pin()()
 		for _, size := range []int{1, 5000, 12000} {
 			r := s.PerfReader("events", size, PerfOptions{})
 			s.Logf("buffer of %d", r.BufferSize())
@@ -71,7 +71,6 @@ var perfScripts = []Script{
 		}
 	}},
 	{Object: "perf_output", Name: "overwritable", Do: func(s *Session) {
-		defer s.Pin()()
 		r := s.PerfReader("events", 4096, PerfOptions{Overwritable: true})
 		defer r.Close()
 		_, err := r.Next()
@@ -91,7 +90,6 @@ var perfScripts = []Script{
 		}
 	}},
 	{Object: "perf_output", Name: "watermark", Do: func(s *Session) {
-		defer s.Pin()()
 		for _, opts := range []PerfOptions{{Watermark: 200}, {Watermark: 399}, {WakeupEvents: 7}} {
 			for runs := range 4 { // of five samples of 40 bytes each
 				r := s.PerfReader("events", 8192, opts)
@@ -122,7 +120,6 @@ var perfScripts = []Script{
 		s.Delete("events", uint32(1))
 	}},
 	{Object: "perf_packet", Do: func(s *Session) {
-		defer s.Pin()()
 		r := s.PerfReader("events", 1<<16, PerfOptions{})
 		defer r.Close()
 		packet := make([]byte, 100)
@@ -139,7 +136,6 @@ var perfScripts = []Script{
 		}
 	}},
 	{Object: "perf_packet", Name: "metadata", Do: func(s *Session) {
-		defer s.Pin()()
 		r := s.PerfReader("events", 1<<16, PerfOptions{})
 		defer r.Close()
 		packet := make([]byte, 100)
@@ -158,7 +154,6 @@ var perfScripts = []Script{
 		}
 	}},
 	{Object: "perf_tracing", Do: func(s *Session) {
-		defer s.Pin()()
 		ctx := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, 0x1122334455667788), 42)
 		s.Run("output", Input{Context: ctx})
 		s.Run("counters", Input{Context: ctx})
@@ -169,7 +164,6 @@ var perfScripts = []Script{
 		s.Run("counters", Input{Context: ctx})
 	}},
 	{Object: "perf_types", Do: func(s *Session) {
-		defer s.Pin()()
 		r := s.PerfReader("events", 4096, PerfOptions{})
 		defer r.Close()
 		for range 3 {
@@ -182,7 +176,6 @@ var perfScripts = []Script{
 		}
 	}},
 	{Object: "perf_loop", Do: func(s *Session) {
-		defer s.Pin()()
 		r := s.PerfReader("events", 8192, PerfOptions{})
 		defer r.Close()
 		for _, n := range []int{14, 50, 333, 700} {
@@ -191,5 +184,45 @@ var perfScripts = []Script{
 			s.Run("loop", Input{Packet: counting(n)})
 		}
 		s.DrainPerf(r, 4)
+	}},
+	{Object: "perf_output", Name: "processors", Do: func(s *Session) {
+		if n, err := ebpf.PossibleCPU(); err != nil || n < 2 {
+			return
+		}
+		r := s.PerfReader("events", 4096, PerfOptions{})
+		defer r.Close()
+		for i := range 12 {
+			in := perfInput(4+i, currentCPU)
+			in.CPU = uint32(i*5/2) % 2
+			s.Run("output", in)
+		}
+		s.DrainPerf(r, 4)
+		for _, cpu := range []uint32{0, 1} {
+			for _, index := range []uint64{0, 1, 2} {
+				in := perfInput(8, index)
+				in.CPU = cpu
+				s.Run("output", in)
+				s.DrainPerf(r, 8)
+			}
+		}
+		full := packet64
+		full.CPU = 1
+		s.Run("fill", full)
+		s.Run("output", perfInput(100, currentCPU))
+		s.DrainPerf(r, 60)
+		s.Run("fill", full)
+		s.DrainPerf(r, 60)
+	}},
+	{Object: "perf_tracing", Name: "processors", Do: func(s *Session) {
+		if n, err := ebpf.PossibleCPU(); err != nil || n < 2 {
+			return
+		}
+		r := s.PerfReader("events", 4096, PerfOptions{})
+		defer r.Close()
+		for _, cpu := range []uint32{1, 0} {
+			s.Run("output", Input{Context: words(1, 2), CPU: cpu})
+			s.DrainPerf(r, 9)
+			s.Run("counters", Input{Context: words(1, 2), CPU: cpu})
+		}
 	}},
 }
