@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cilium/ebpf"
@@ -40,7 +41,10 @@ type core struct {
 	opts     CollectionOptions
 	arena    *arena.Arena
 	tables   *engine.Tables
-	maps     []*Map // by index in the module
+	maps     []*Map                 // by index in the module
+	made     atomic.Pointer[[]*Map] // made by NewMap, by index after those
+	making   sync.Mutex
+	env      *rmaps.Env
 	programs []*Program
 	backend  backend
 	geometry geometry
@@ -149,6 +153,7 @@ func newCore(m *bpf.Module, info *load.Info, opts CollectionOptions) (*core, err
 	}
 	c.tables = engine.NewTables(m.Maps)
 	env := &rmaps.Env{Arena: c.arena, Tables: c.tables, CPUs: c.opts.CPUs, RCU: new(rcu.Domain), Net: c.opts.Host}
+	c.env = env
 	set, err := rmaps.New(env, m.Maps)
 	if err != nil {
 		return nil, err
@@ -206,6 +211,7 @@ func (c *core) layOut(table *helpers.Table) error {
 	need.More = max(need.More, need.More+table.ObjectMemory(c.module)) // all there is, if it is that already
 	fixed := need.Fixed + 128
 	need.More += helpers.HeapMemory(c.module)
+	need.More = max(need.More, need.More+c.opts.MapMemory)
 	slot := c.geometry.slotMemory()
 	if need.Fixed > limit || fixed+slot > limit {
 		return fmt.Errorf("guest memory: maps take %d bytes and a run %d, the limit is %d", need.Fixed, slot, limit)
@@ -289,24 +295,40 @@ func (coll *Collection) fill(spec *ebpf.CollectionSpec) error {
 		if m.spec == nil {
 			continue
 		}
-		for _, kv := range m.spec.Contents {
-			value := kv.Value
-			if prog, ok := value.(string); ok && m.spec.Type == ebpf.ProgramArray {
-				p := coll.Programs[prog]
-				if p == nil {
-					return fmt.Errorf("map %s: key %v: program %q is not in the object", name, kv.Key, prog)
-				}
-				value = p
-			}
-			if err := m.put(kv.Key, value, rmaps.Any); err != nil {
-				return fmt.Errorf("map %s: initial value of key %v: %w", name, kv.Key, err)
-			}
+		if err := coll.contents(m); err != nil {
+			return err
 		}
 		if constant(name) {
 			m.frozen.Store(true)
 		}
 	}
 	return coll.fillVariables(spec)
+}
+
+// contents puts in what a map's spec says. Programs and maps are there by name.
+func (coll *Collection) contents(m *Map) error {
+	for _, kv := range m.spec.Contents {
+		value := kv.Value
+		name, named := value.(string)
+		switch t := m.spec.Type; {
+		case named && t == ebpf.ProgramArray:
+			p := coll.Programs[name]
+			if p == nil {
+				return fmt.Errorf("map %s: key %v: program %q is not in the object", m.Name(), kv.Key, name)
+			}
+			value = p
+		case named && (t == ebpf.ArrayOfMaps || t == ebpf.HashOfMaps):
+			inner := coll.Maps[name]
+			if inner == nil {
+				return fmt.Errorf("map %s: key %v: map %q is not in the object", m.Name(), kv.Key, name)
+			}
+			value = inner
+		}
+		if err := m.put(kv.Key, value, rmaps.Any); err != nil {
+			return fmt.Errorf("map %s: initial value of key %v: %w", m.Name(), kv.Key, err)
+		}
+	}
+	return nil
 }
 
 // fillVariables gives the global variables what [ebpf.VariableSpec.Set] gave them.

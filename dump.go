@@ -21,7 +21,7 @@ type MapEntry struct {
 
 // Dump returns the contents of a map, each key and value as JSON of its BTF
 // type; without BTF, keys of four bytes are numbers and other bytes hex digits.
-// The value of a program array is the program's name, that of a per-CPU map an array with
+// The value of a program array is the program's name, that of a map of maps the inner map's, that of a per-CPU map an array with
 // a value for each processor. Entries of an array that are all zero, and empty slots, are left
 // out. Keys are in order. A map that users cannot look into, such as a ring buffer, has no entries.
 func (m *Map) Dump() ([]MapEntry, error) {
@@ -96,6 +96,12 @@ func (m *Map) jsonValue(key, value []byte) json.RawMessage {
 			return btfjson.AppendString(nil, m.core.programs[n].Name())
 		}
 		return json.RawMessage("null") // emptied since it was read
+	}
+	if _, ok := m.inst.Map.(rmaps.Outer); ok {
+		if inner := m.core.mapAt(int(le.Uint32(value)) - 1); inner != nil {
+			return btfjson.AppendString(nil, inner.Name())
+		}
+		return json.RawMessage("null")
 	}
 	var typ btf.Type
 	if m.spec != nil {

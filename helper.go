@@ -69,7 +69,7 @@ func (c *HelperCall) Map() *Map {
 	if c.call.Map == nil {
 		return nil
 	}
-	return c.core.maps[c.call.Map.Index]
+	return c.core.mapAt(c.call.Map.Index)
 }
 
 // CPU returns the processor number of the run.

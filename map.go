@@ -116,7 +116,7 @@ func (m *Map) key(key any) ([]byte, error) {
 }
 
 // Lookup retrieves the value at key into valueOut: a pointer or a []byte of the
-// value's size, for program arrays also a **Program. The value of a per-CPU map is a slice with an element
+// value's size, for program arrays also a **Program, for maps of maps a **Map. The value of a per-CPU map is a slice with an element
 // for each processor ([CollectionOptions.CPUs]), or a pointer to a slice, which is made anew.
 //
 // Queues and stacks have no keys: a nil key gives the value whose turn it is, and leaves it there. A bloom
@@ -132,8 +132,11 @@ func (m *Map) LookupWithFlags(key, valueOut any, flags ebpf.MapLookupFlags) erro
 	if err != nil {
 		return fmt.Errorf("lookup: %w", err)
 	}
-	if out, ok := valueOut.(**Program); ok {
+	switch out := valueOut.(type) {
+	case **Program:
 		return m.lookupProgram(k, out)
+	case **Map:
+		return m.lookupMap(k, out)
 	}
 	if b, ok := valueOut.([]byte); ok && len(b) == m.inst.UserSize() && !m.inst.Kind.PerCPU {
 		return m.read(k, b, flags)
@@ -286,7 +289,7 @@ func (m *Map) Put(key, value any) error { return m.Update(key, value, ebpf.Updat
 
 // Update changes the value at key. Values are marshalled as cilium/ebpf does,
 // little-endian; that of a per-CPU map is a slice with an element for each processor; what goes into a program array is a *Program of the same
-// collection. A program of another type than those that use the array is
+// collection, what goes into a map of maps a *Map of it, like the map that its definition gives as an example ([syscall.EINVAL]). A program of another type than those that use the array is
 // refused, because a tail call cannot change the type.
 //
 // Errors are [ebpf.ErrKeyExist] where flags say that the key must be new,
@@ -316,8 +319,11 @@ func (m *Map) put(key, value any, flags uint64) error {
 	if _, ok := value.(*Program); ok {
 		return fmt.Errorf("can't store program in %s", m.Type())
 	}
-	if s, ok := value.(*Socket); ok {
-		return m.putSocket(k, s, flags)
+	switch v := value.(type) {
+	case *Socket:
+		return m.putSocket(k, v, flags)
+	case *Map:
+		return m.putMap(k, v, flags)
 	}
 	v, err := m.marshalValue(value)
 	if err != nil {

@@ -164,7 +164,7 @@ func (r *RunResult) actions(c *core, l *progctx.Layout, run *helpers.Run) {
 func (c *core) redirect(d *helpers.Redirect) *Redirect {
 	r := &Redirect{Kind: RedirectKind(d.Kind), Ifindex: d.Ifindex, Flags: d.Flags, NextHop: d.NextHop, Value: d.Value, Socket: d.Socket}
 	if d.Map != nil {
-		r.Map, r.Key = c.maps[d.Map.Index], slices.Clone(d.Key)
+		r.Map, r.Key = c.mapAt(d.Map.Index), slices.Clone(d.Key)
 	}
 	if d.Flags&helpers.FBroadcast != 0 && d.Kind == helpers.ToMapDevice {
 		r.Broadcast = append([]uint32{}, d.Broadcast...)

@@ -148,6 +148,9 @@ type CollectionOptions struct {
 	// CPUs is how many processors per-CPU maps have values for, and
 	// [RunOptions.CPU] may name. 0: as many as the host can have, as the kernel counts them.
 	CPUs int
+	// MapMemory is how many bytes of guest memory there are for maps that [Collection.NewMap] makes, beside
+	// what outer maps let expect.
+	MapMemory uint64
 	// Host is the machine around the programs: what helpers ask about processes,
 	// memory, routes and sockets. nil: [DefaultHost].
 	Host Host

@@ -77,6 +77,7 @@ type Map struct {
 	ValueSize  uint32
 	MaxEntries uint32
 	Flags      uint32
+	Inner      *Map    // of a map of maps: what those in it are like
 	Fields     []Field // special fields of a value, sorted by Offset
 	MapExtra   uint64  // what a kind makes of it: a bloom filter's number of hash functions, an arena's address for users
 

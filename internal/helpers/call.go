@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf/btf"
 
@@ -37,6 +38,7 @@ type World struct {
 	Timers  *Timers
 
 	heap *heap
+	made atomic.Pointer[[]*maps.Instance] // maps that were made after the module's
 
 	mu    sync.Mutex
 	print io.Writer // for trace_printk; nil: thrown away
@@ -49,6 +51,39 @@ func NewWorld(m *bpf.Module, env *maps.Env, ms []*maps.Instance, t *Table, print
 	w.Timers, w.heap = newTimers(w), newHeap(w)
 	env.Release = w.Release
 	return w
+}
+
+// mapAt returns the map of an index, nil when there is none.
+func (w *World) mapAt(i int) *maps.Instance {
+	if i < len(w.Maps) {
+		return w.Maps[i]
+	}
+	if made := w.made.Load(); made != nil && i-len(w.Maps) < len(*made) {
+		return (*made)[i-len(w.Maps)]
+	}
+	return nil
+}
+
+// NumMaps returns how many maps there are, and so the index of the next.
+func (w *World) NumMaps() int {
+	if made := w.made.Load(); made != nil {
+		return len(w.Maps) + len(*made)
+	}
+	return len(w.Maps)
+}
+
+// AddMap lets programs use a map whose index is NumMaps. Calls take turns.
+func (w *World) AddMap(m *maps.Instance) error {
+	if _, ok := bpf.MapIndex(bpf.MapHandle(m.Index)); !ok || m.Index != w.NumMaps() {
+		return fmt.Errorf("there are %d maps, no more can have a handle", w.NumMaps())
+	}
+	var made []*maps.Instance
+	if p := w.made.Load(); p != nil {
+		made = *p
+	}
+	made = append(made, m) // readers of the old list do not see what is behind its end
+	w.made.Store(&made)
+	return nil
 }
 
 // MaxNesting is how deep runs may nest: a helper may call back into the guest,
@@ -237,11 +272,13 @@ func (c *Call) bind() error {
 }
 
 func (c *Call) bindMap(i int) error {
-	n, ok := bpf.MapIndex(c.Args[i])
-	if !ok || n >= len(c.Run.World.Maps) {
+	var m *maps.Instance
+	if n, ok := bpf.MapIndex(c.Args[i]); ok {
+		m = c.Run.World.mapAt(n)
+	}
+	if m == nil {
 		return c.bad(i, 0, "not a map")
 	}
-	m := c.Run.World.Maps[n]
 	if a := &c.Helper.Args[i]; a.Kind == MapOf && m.Kind.Type != a.Type {
 		return c.bad(i, 0, fmt.Sprintf("map %q is of kind %v, must be %v", m.Def.Name, m.Kind.Type, a.Type))
 	}

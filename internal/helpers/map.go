@@ -21,6 +21,14 @@ func (c *Call) forbid(flag uint32, why string) error {
 	return c.bad(0, 0, why)
 }
 
+// refuseOuter refuses what only users do with maps of maps; in Linux the verifier does.
+func (c *Call) refuseOuter() error {
+	if _, ok := c.Map.Map.(maps.Outer); !ok {
+		return nil
+	}
+	return c.bad(0, 0, "programs can only look into a map of maps")
+}
+
 func mapLookup(c *Call) (uint64, error) {
 	if err := c.forbid(maps.FWronlyProg, "map is write-only for programs (BPF_F_WRONLY_PROG)"); err != nil {
 		return 0, err
@@ -35,11 +43,17 @@ func mapUpdate(c *Call) (uint64, error) {
 	if err := c.forbid(maps.FRdonlyProg, "map is read-only for programs (BPF_F_RDONLY_PROG)"); err != nil {
 		return 0, err
 	}
+	if err := c.refuseOuter(); err != nil {
+		return 0, err
+	}
 	return maps.Guest(c.Map.Update(c.Run.CPU, c.Mem[1], c.Mem[2], c.Args[3])), nil
 }
 
 func mapDelete(c *Call) (uint64, error) {
 	if err := c.forbid(maps.FRdonlyProg, "map is read-only for programs (BPF_F_RDONLY_PROG)"); err != nil {
+		return 0, err
+	}
+	if err := c.refuseOuter(); err != nil {
 		return 0, err
 	}
 	return maps.Guest(c.Map.Delete(c.Mem[1])), nil

@@ -192,6 +192,8 @@ func (c *Collection) Dump(name string) (json.RawMessage, error) {
 			continue
 		case t == ebpf.ProgramArray:
 			e.Value = c.programName(value)
+		case t == ebpf.ArrayOfMaps || t == ebpf.HashOfMaps:
+			e.Value = c.mapName(value)
 		case t == ebpf.PerCPUArray || t == ebpf.PerCPUHash || t == ebpf.LRUCPUHash:
 			e.Value = btfjson.PerCPU(spec.Value, value, int(m.ValueSize()))
 		default:
@@ -223,6 +225,18 @@ func sortedKeys(m *ebpf.Map) (keys [][]byte, err error) {
 func (c *Collection) programName(value []byte) json.RawMessage {
 	for name, p := range c.Programs {
 		if info, err := p.Info(); err == nil {
+			if id, ok := info.ID(); ok && len(value) == 4 && uint32(id) == binary.NativeEndian.Uint32(value) {
+				return btfjson.AppendString(nil, name)
+			}
+		}
+	}
+	return json.RawMessage("null")
+}
+
+// mapName names the map whose number an outer map holds.
+func (c *Collection) mapName(value []byte) json.RawMessage {
+	for name, m := range c.Maps {
+		if info, err := m.Info(); err == nil {
 			if id, ok := info.ID(); ok && len(value) == 4 && uint32(id) == binary.NativeEndian.Uint32(value) {
 				return btfjson.AppendString(nil, name)
 			}

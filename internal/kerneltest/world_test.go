@@ -25,6 +25,7 @@ var scripts = [][]Script{
 	perfScripts,
 	lpmScripts,
 	queueScripts,
+	mapInMapScripts,
 	timeScripts,
 	taskScripts,
 	memoryScripts,

@@ -150,17 +150,47 @@ func newCollection(spec *ebpf.CollectionSpec, opts Options) (c *collection, err 
 		if s == nil {
 			return nil, fmt.Errorf("map %q: its spec is nil", name)
 		}
-		fields, err := c.fields.ofMap(s)
+		d, err := c.fields.definition(name, s)
 		if err != nil {
-			return nil, fmt.Errorf("map %q: %w", name, err)
+			return nil, err
 		}
 		c.info.MapIndex[name] = len(c.maps)
 		c.info.MapSpecs = append(c.info.MapSpecs, s)
-		c.maps = append(c.maps, &bpf.Map{Name: name, Type: uint32(s.Type), KeySize: s.KeySize,
-			ValueSize: s.ValueSize, MaxEntries: s.MaxEntries, Flags: s.Flags, Fields: fields, MapExtra: s.MapExtra})
+		c.maps = append(c.maps, d)
 	}
 	c.merger = newMerger(c.maps)
 	return c, nil
+}
+
+// Map returns the definition of a map that comes without a collection. types is the
+// BTF that its value's type is of; nil: none.
+func Map(s *ebpf.MapSpec, types *btf.Spec) (*bpf.Map, error) {
+	return newFieldReader(types).definition(s.Name, s)
+}
+
+// definition is a map as the module has it, the example of its inner maps included.
+func (r *fieldReader) definition(name string, s *ebpf.MapSpec) (*bpf.Map, error) {
+	fields, err := r.ofMap(s)
+	if err != nil {
+		return nil, fmt.Errorf("map %q: %w", name, err)
+	}
+	d := &bpf.Map{Name: name, Type: uint32(s.Type), KeySize: s.KeySize, ValueSize: s.ValueSize, MaxEntries: s.MaxEntries,
+		Flags: s.Flags, Fields: fields, MapExtra: s.MapExtra}
+	if in := s.InnerMap; in != nil {
+		if in.InnerMap != nil {
+			return nil, fmt.Errorf("map %q: a map of maps of maps", name)
+		}
+		if d.Inner, err = r.definition(in.Name, in); err != nil {
+			return nil, fmt.Errorf("map %q: inner %w", name, err)
+		}
+		if d.KeySize == 0 && s.Type == ebpf.ArrayOfMaps {
+			d.KeySize = 4
+		}
+		if d.ValueSize == 0 {
+			d.ValueSize = 4 // as cilium/ebpf fills it in
+		}
+	}
+	return d, nil
 }
 
 // load adds one program to the module.

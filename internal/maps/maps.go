@@ -34,6 +34,8 @@ var kinds = []*Kind{
 	&bloomKind,
 	&stackTraceKind,
 	&cgroupArrayKind,
+	&arrayOfMapsKind,
+	&hashOfMapsKind,
 	&taskStorageKind,
 	&inodeStorageKind,
 	&cgrpStorageKind,
@@ -243,14 +245,23 @@ func sum(a, b uint64) uint64 {
 func New(env *Env, defs []*bpf.Map) ([]*Instance, error) {
 	set := make([]*Instance, len(defs))
 	for i, d := range defs {
-		k := KindOf(d.Type)
-		m, err := k.New(env, i, d)
+		m, err := NewAt(env, i, d)
 		if err != nil {
-			return nil, fmt.Errorf("map %q: %w", d.Name, err)
+			return nil, err
 		}
-		set[i] = newInstance(env, i, k, d, m)
+		set[i] = m
 	}
 	return set, nil
+}
+
+// NewAt makes one map, which is to have an index of its own in the module.
+func NewAt(env *Env, index int, d *bpf.Map) (*Instance, error) {
+	k := KindOf(d.Type)
+	m, err := k.New(env, index, d)
+	if err != nil {
+		return nil, fmt.Errorf("map %q: %w", d.Name, err)
+	}
+	return newInstance(env, index, k, d, m), nil
 }
 
 func newInstance(env *Env, index int, k *Kind, d *bpf.Map, m Map) *Instance {
