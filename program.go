@@ -65,6 +65,8 @@ type RunOptions struct {
 
 	// FuncIP and AttachCookie are what bpf_get_func_ip and bpf_get_attach_cookie give.
 	FuncIP, AttachCookie uint64
+	// Sysctl is the one that a CGroupSysctl program decides about. Whether it is written is a member of the Context.
+	Sysctl *Sysctl
 	// Retval is what bpf_get_retval gives: what programs attached before this one decided.
 	Retval int32
 
@@ -120,6 +122,8 @@ type RunResult struct {
 	Override *uint64
 	// Output is what it wrote with bpf_seq_printf, bpf_seq_printf_btf and bpf_seq_write.
 	Output []byte
+	// SysctlValue is what the program set with bpf_sysctl_set_new_value; nil: nothing.
+	SysctlValue []byte
 	// Retval is RunOptions.Retval, or what the program set with bpf_set_retval.
 	Retval int32
 }
@@ -137,7 +141,11 @@ func (r *RunResult) effects(run *helpers.Run) {
 	}
 	r.Output = append([]byte(nil), e.Seq...)
 	r.Retval = run.Retval
+	r.SysctlValue = e.Sysctl
 }
+
+// Sysctl is a file of /proc/sys that somebody accesses.
+type Sysctl = helpers.Sysctl
 
 // Signal is one that a program sent, as [RunResult] has it.
 type Signal = helpers.Signal

@@ -141,6 +141,7 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 		s.run.ShowSocket()
 	}
 	s.run.Section, s.run.Retval = p.def.Section, opts.Retval
+	s.run.Sysctl = opts.Sysctl
 	s.run.Probe = helpers.Probe{FuncIP: opts.FuncIP, Cookie: opts.AttachCookie}
 	req := &s.requests[0] // what is the same in all runs of a slot is there
 	req.CPU = opts.CPU

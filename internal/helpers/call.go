@@ -123,6 +123,7 @@ type Run struct {
 	// Retval is what bpf_get_retval gives and bpf_set_retval sets, Effects what else the caller can read.
 	Retval  int32
 	Effects Effects
+	Sysctl  *Sysctl // that the program decides about; nil: none
 
 	// Callback is what is run where the run is not a program's, but a timer's.
 	Callback *Callback

@@ -33,6 +33,7 @@ var subjects = [][]*Helper{
 	timeHelpers,
 	printHelpers,
 	stringHelpers,
+	sysctlHelpers,
 	lockHelpers,
 	loopHelpers,
 	sectionHelpers,

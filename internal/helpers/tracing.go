@@ -7,13 +7,15 @@ import (
 	"github.com/rivetbpf/rivet/internal/maps"
 )
 
-// What tracing programs ask of their probe: enum bpf_func_id 58, 173, 174, 176 and 183–187
+// What tracing programs ask of their probe: enum bpf_func_id 58, 161, 173, 174, 176, 183–187 and 193
 // (kernel/trace/bpf_trace.c, kernel/bpf/cgroup.c). The caller of a run says what the probe was.
 var tracingHelpers = []*Helper{
 	{ID: 58, Name: "override_return", Args: []Arg{{Name: "regs", Kind: Ctx}, {Name: "rc", Kind: Scalar}}, Fn: func(c *Call) (uint64, error) {
 		c.Run.Effects.Override, c.Run.Effects.Overridden = c.Args[1], true
 		return 0, nil
 	}},
+	{ID: 161, Name: "ima_inode_hash", Fn: noIMA, Args: []Arg{{Name: "inode", Kind: Scalar}, {Name: "dst", Kind: MemW}, {Name: "size", Kind: Size}}},
+	{ID: 193, Name: "ima_file_hash", Fn: noIMA, Args: []Arg{{Name: "file", Kind: Scalar}, {Name: "dst", Kind: MemW}, {Name: "size", Kind: Size}}},
 	{ID: 173, Name: "get_func_ip", Args: []Arg{{Name: "ctx", Kind: Ctx}}, Fn: func(c *Call) (uint64, error) { return c.Run.Probe.FuncIP, nil }},
 	{ID: 174, Name: "get_attach_cookie", Args: []Arg{{Name: "ctx", Kind: Ctx}}, Fn: func(c *Call) (uint64, error) { return c.Run.Probe.Cookie, nil }},
 	{ID: 176, Name: "get_branch_snapshot", Fn: getBranchSnapshot,
@@ -28,6 +30,9 @@ var tracingHelpers = []*Helper{
 	}},
 }
 
+// noIMA is what Linux without CONFIG_IMA gives.
+func noIMA(*Call) (uint64, error) { return maps.Guest(maps.EOPNOTSUPP), nil }
+
 // Probe is what the caller of a run says of the place where the program is attached.
 type Probe struct {
 	FuncIP uint64 // address of the function that it traces
@@ -40,6 +45,7 @@ type Effects struct {
 	Override   uint64 // what the probed function is to return
 	Overridden bool
 	Seq        []byte // what it printed with seq_printf and the like
+	Sysctl     []byte // what is to be written to the sysctl; nil: what was to be anyway
 }
 
 // maxEffects bounds what a run can make its caller keep.
