@@ -187,9 +187,6 @@ func csumDiff(c *Call) (uint64, error) {
 			return 0, c.bad(2*i, c.Args[2*i+1], "a NULL pointer")
 		}
 	}
-	if (len(from)|len(to))&3 != 0 {
-		return errno(maps.EINVAL)
-	}
 	sum := seed
 	switch {
 	case len(from) != 0 && len(to) != 0:

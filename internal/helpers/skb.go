@@ -196,11 +196,17 @@ func (c *Call) flowHash() uint32 {
 	return max(uint32(h^h>>32), 1)
 }
 
-// innerProtocol is skb_protocol(skb, true): the EtherType behind VLAN headers in the packet.
+// innerProtocol is skb_protocol(skb, true): the EtherType behind VLAN headers in the packet. Where those begin Linux
+// counts from the front of the packet, whatever that is.
 func (c *Call) innerProtocol() uint16 {
-	proto, at := c.protocol(), c.Run.Packet.SKB.Mac+ethHeader
+	p := c.Run.Packet
+	at := p.Data() + ethHeader
+	if p.SKB.MacLen >= vlanHeader {
+		at = p.Data() + uint64(p.SKB.MacLen-vlanHeader)
+	}
+	proto := c.protocol()
 	for depth := 0; proto == proto8021Q || proto == proto8021AD; depth++ {
-		b, ok := c.Run.Packet.At(at, vlanHeader)
+		b, ok := p.At(at, vlanHeader)
 		if !ok || depth == maxVLANs {
 			return 0
 		}

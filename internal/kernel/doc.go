@@ -10,7 +10,7 @@ import (
 )
 
 // Headroom is how many bytes more than its input a packet may have afterwards.
-const Headroom = 256
+const Headroom = 1 << 10
 
 // Input is what a program is run on.
 type Input struct {

@@ -268,7 +268,7 @@ func (w rivetWorld) run(program string, in Input) (out Output) {
 	out.Ret, out.Err = p.Run(opts)
 	out.Packet = opts.DataOut
 	if in.Context != nil {
-		out.Context = opts.ContextOut.([]byte)
+		out.Context = asKernel(p.Type(), in.Context, opts.ContextOut.([]byte))
 	}
 	return out
 }

@@ -21,6 +21,7 @@ var scripts = [][]Script{
 	mapUseScripts,
 	flowScripts,
 	netScripts, sockScripts,
+	packetScripts,
 	ringbufScripts,
 	perfScripts,
 	lpmScripts,
