@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -245,4 +246,46 @@ func TestRunOptionsSocket(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a run does to the network costs no memory of the host's unless somebody asks for it.
+func TestRedirectAllocatesNothing(t *testing.T) {
+	spec := sendingSpec(ebpf.XDP, mapArg("devs"), arg(asm.R2, 3), arg(asm.R3, 2), asm.FnRedirectMap.Call())
+	onEngines(t, spec, rivet.CollectionOptions{}, func(t *testing.T, c *rivet.Collection) {
+		if err := c.Maps["devs"].Put(uint32(3), uint32(7)); err != nil {
+			t.Fatal(err)
+		}
+		opts := &rivet.RunOptions{Data: packet}
+		if n := testing.AllocsPerRun(100, func() {
+			if r0, err := c.Programs["p"].Run(opts); r0 != 4 || err != nil {
+				t.Error(r0, err)
+			}
+		}); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	})
+}
+
+// Runs at once have redirections of their own.
+func TestRedirectsAtOnce(t *testing.T) {
+	spec := sendingSpec(ebpf.SchedCLS, asm.LoadMem(asm.R1, asm.R1, 8, asm.Word), arg(asm.R2, 0), asm.FnRedirect.Call())
+	onEngines(t, spec, rivet.CollectionOptions{}, func(t *testing.T, c *rivet.Collection) {
+		var wg sync.WaitGroup
+		for g := range uint32(4) {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				ctx := make([]byte, 192)
+				ctx[8] = byte(g + 1) // mark
+				for range 200 {
+					res, err := c.Programs["p"].RunDetailed(&rivet.RunOptions{Data: packet, Context: ctx})
+					if err != nil || res.Redirect == nil || res.Redirect.Ifindex != g+1 {
+						t.Errorf("%+v, %v", res.Redirect, err)
+						return
+					}
+				}
+			}()
+		}
+		wg.Wait()
+	})
 }

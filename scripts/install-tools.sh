@@ -11,6 +11,7 @@ declare -A package=(
 	[qemu-riscv64-static]=qemu-user-static
 	[riscv64-linux-gnu-objdump]=binutils-riscv64-linux-gnu
 	[gdb-multiarch]=gdb-multiarch
+	[ip]=iproute2
 	[gcc]='gcc libc6-dev'
 )
 case ${1:-test} in

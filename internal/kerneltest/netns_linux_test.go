@@ -1,11 +1,13 @@
 package kerneltest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,7 +15,7 @@ import (
 )
 
 // enterNamespace puts this thread, and with it the test's goroutine, into a new network namespace that is made by
-// commands of ip(8), and "sysctl NAME VALUE"; without commands it does nothing. What it returns leads back.
+// commands of ip(8), "sysctl NAME VALUE" and "until TEXT COMMAND"; without commands it does nothing. What it returns leads back.
 func enterNamespace(t *testing.T, commands []string) (leave func()) {
 	t.Helper()
 	if commands == nil {
@@ -36,17 +38,39 @@ func enterNamespace(t *testing.T, commands []string) (leave func()) {
 		runtime.UnlockOSThread()
 	}
 	for _, c := range commands {
-		if name, value, ok := strings.Cut(strings.TrimPrefix(c, "sysctl "), " "); ok && strings.HasPrefix(c, "sysctl ") {
-			if err := os.WriteFile("/proc/sys/"+name, []byte(value), 0o644); err != nil {
-				leave()
-				t.Fatal(err)
-			}
-			continue
-		}
-		if out, err := exec.Command(ip, strings.Fields(c)...).CombinedOutput(); err != nil {
+		if err := configure(ip, c); err != nil {
 			leave()
-			t.Fatalf("ip %s: %v: %s", c, err, out)
+			t.Fatal(err)
 		}
 	}
 	return leave
+}
+
+// configure does one command in the thread's namespace.
+func configure(ip, command string) error {
+	words := strings.Fields(command)
+	switch words[0] {
+	case "sysctl":
+		return os.WriteFile("/proc/sys/"+words[1], []byte(words[2]), 0o644)
+	case "until":
+		return await(ip, words[1], words[2:])
+	}
+	out, err := exec.Command(ip, words...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ip %s: %w: %s", command, err, out)
+	}
+	return nil
+}
+
+// await repeats a command until it prints text: the kernel adds some routes in its own time.
+func await(ip, text string, words []string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		out, err := exec.Command(ip, words...).CombinedOutput()
+		if err == nil && strings.Contains(string(out), text) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("ip %s does not print %q: %v: %s", strings.Join(words, " "), text, err, out)
+		}
+	}
 }

@@ -261,7 +261,7 @@ var routes4 = []string{
 	"route add 172.20.0.0/16 via 10.0.0.9 mtu lock 1000", "route add 172.21.0.0/16 via 10.0.0.9 src 10.0.1.1",
 	"route add blackhole 192.0.2.0/26", "route add unreachable 192.0.2.64/26", "route add prohibit 192.0.2.128/26", "route add throw 192.0.2.192/26",
 	"route add 198.51.100.0/24 via 10.0.1.9 table 100", "rule add fwmark 7 table 100 priority 50",
-	"route add 203.0.113.0/24 via inet6 fd00::9 dev v0", "neigh add fd00::9 lladdr 02:00:00:00:06:99 dev v0",
+	"until fd00::1 -6 route show table local dev v0", "route add 203.0.113.0/24 via inet6 fd00::9 dev v0", "neigh add fd00::9 lladdr 02:00:00:00:06:99 dev v0",
 }
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
@@ -324,6 +324,7 @@ func fib4Script(s *Session) {
 
 var routes6 = []string{
 	"addr add fd00::1/64 dev v0 nodad", "addr add fd01::1/64 dev v1 nodad", "sysctl net/ipv6/conf/all/forwarding 1",
+	"until fd00::1 -6 route show table local dev v0", "until fd01::1 -6 route show table local dev v1",
 	"neigh add fd00::9 lladdr 02:00:00:00:00:99 dev v0", "neigh add fd01::9 lladdr 02:00:00:00:01:99 dev v1",
 	"route add fd10::/32 via fd00::9 metric 70", "route add fd10:0:5::/48 via fd01::9", "route add fd11::/32 via fd00::44",
 	"route add fd12::/32 via fd00::9 mtu lock 1300", "route add fd13::/32 via fd00::9 src fd01::1",

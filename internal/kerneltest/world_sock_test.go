@@ -121,6 +121,14 @@ var sockScripts = []Script{
 			}
 		}
 	}},
+	{Object: "net_gencookie", Net: append([]string{"sysctl net/ipv4/tcp_syncookies 2"}, loopback...), Options: socketHost, Do: func(s *Session) {
+		_, done := s.sockets()
+		defer done()
+		for _, f := range [][]byte{flow("127.0.0.1:1234", "127.0.0.1:4321"), flow("127.0.0.1:40000", "127.0.0.1:4321")} {
+			s.Update("tuples", uint32(0), f, 0)
+			s.Run("entry", packet64)
+		}
+	}},
 	{Object: "net_choose", Net: loopback, Options: socketHost, Do: chooseScript},
 	{Object: "net_skbsock", Do: func(s *Session) {
 		for range 2 {
