@@ -271,3 +271,22 @@ func declared(d ast.Decl, visit func(*ast.Ident)) {
 		}
 	}
 }
+
+// What the loader adds to an object is there in a part of it, too: here the map of __kconfig variables.
+func TestPartWithKconfig(t *testing.T) {
+	s, err := rivet.LoadCollectionSpec("internal/load/testdata/extern.o")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objs struct {
+		Config *rivet.Program `ebpf:"config"`
+	}
+	opts := rivet.CollectionOptions{Kconfig: map[string]string{"LINUX_KERNEL_VERSION": "1000", "CONFIG_RIVET": "y", "CONFIG_RIVET_NUMBER": "4000", "CONFIG_RIVET_NAME": `"name"`}}
+	if err := s.LoadAndAssign(&objs, &opts); err != nil {
+		t.Fatal(err)
+	}
+	defer objs.Config.Close()
+	if got, err := objs.Config.Run(nil); got != 1000+1+4000+'a' || err != nil {
+		t.Errorf("the variables add up to %d, %v", got, err)
+	}
+}

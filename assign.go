@@ -147,8 +147,8 @@ func (r *reach) program(name string) error {
 	r.part.Programs[name] = p
 	for i := range p.Instructions {
 		in := &p.Instructions[i]
-		if !in.IsLoadFromMap() || in.Reference() == "" {
-			continue
+		if !in.IsLoadFromMap() || r.from.Maps[in.Reference()] == nil {
+			continue // package load makes .kconfig, and says what else is missing
 		}
 		if err := r.mapping(in.Reference()); err != nil {
 			return fmt.Errorf("program %s: %w", name, err)
