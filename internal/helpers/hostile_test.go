@@ -140,3 +140,20 @@ func TestHostileRings(t *testing.T) {
 		t.Errorf("what was drained is not free: %v", err)
 	}
 }
+
+// Tracing programs that put samples out for a socket buffer or an XDP frame of the kernel's have no bytes of it.
+func TestObjectOutput(t *testing.T) {
+	h := newHostile(t)
+	for n, c := range h.calls {
+		if c.ID != 111 && c.ID != 121 {
+			continue
+		}
+		for flags, want := range map[uint64]uint64{0: 0, 1<<32 - 1: 0, 1: maps.Guest(maps.ENOENT), 2: maps.Guest(maps.E2BIG),
+			1 << 32: maps.Guest(maps.EFAULT), 1 << 52: maps.Guest(maps.EINVAL)} {
+			r0, err := h.run.Helper(bpf.CallKfunc, int32(n), &[5]uint64{h.rng.Uint64(), bpf.MapHandle(2), flags, h.at, 8})
+			if r0 != want || err != nil {
+				t.Errorf("%s, flags %#x: %#x, %v; want %#x", c.Name, flags, r0, err, want)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ package kerneltest
 
 import (
 	"encoding/binary"
+	"time"
 )
 
 // outputInput asks program output of ringbuf_output.c for a record.
@@ -156,6 +157,26 @@ var ringbufScripts = []Script{
 		s.Lookup("samples", []byte{})
 		s.Update("samples", []byte{}, []byte{}, 0)
 		s.Delete("samples", []byte{})
+	}},
+	{Object: "ringbuf_output", Name: "wakeups", Do: func(s *Session) {
+		r := s.RingReader("events")
+		defer r.Close()
+		const no, force = 1, 2
+		for _, flags := range [][]byte{{0}, {no}, {force}, {no, 0}, {no, force}, {no, no, no}, {no | force}} {
+			r.SetDeadline(time.Now().Add(150 * time.Millisecond))
+			woken := make(chan time.Duration)
+			start := time.Now()
+			go func() {
+				r.Next()
+				woken <- time.Since(start)
+			}()
+			time.Sleep(20 * time.Millisecond) // until it sleeps
+			for _, f := range flags {
+				s.Quiet("output", outputInput(8, f))
+			}
+			s.Logf("flags %v: woken %v", flags, <-woken < 120*time.Millisecond)
+			s.Drain(r)
+		}
 	}},
 	{Object: "ringbuf_types", Do: func(s *Session) {
 		r := s.RingReader("events")
