@@ -37,6 +37,8 @@ int ranges(struct xdp_md *ctx)
 	NOTE(11, err);
 	NOTE(12, count(2147483600, 2147483647, &err));
 	NOTE(13, err);
+	NOTE(14, count(-2147483647 - 1, -2147483647 + 2, &err));
+	NOTE(15, err);
 	return 0;
 }
 
