@@ -11,20 +11,8 @@ import (
 
 // What programs make of maps, rather than what a single call gives.
 var mapUseScripts = []Script{
-	{Object: "map_machine", Do: func(s *Session) {
-		r := rand.New(rand.NewPCG(3, 4))
-		for n := range 400 {
-			packet := make([]byte, 14+4*48)
-			for i := 14; i < len(packet); i++ {
-				packet[i] = byte(r.Uint32())
-			}
-			if n%20 == 0 {
-				s.Run("run", Input{Packet: packet})
-			} else {
-				s.Logf("run %d: %s", n, s.Quiet("run", Input{Packet: packet}))
-			}
-		}
-	}},
+	{Object: "map_machine", Do: machine},
+	{Object: "map_machine_all", Do: machine},
 	{Object: "flows", Do: func(s *Session) {
 		s.Update("blocked", []byte{10, 0, 0, 3}, uint32(0), ebpf.UpdateAny)
 		r := rand.New(rand.NewPCG(5, 6))
@@ -101,6 +89,22 @@ var mapUseScripts = []Script{
 		}
 		s.Dump()
 	}},
+}
+
+// machine runs what packets say.
+func machine(s *Session) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for n := range 400 {
+		packet := make([]byte, 14+4*48)
+		for i := 14; i < len(packet); i++ {
+			packet[i] = byte(r.Uint32())
+		}
+		if n%20 == 0 {
+			s.Run("run", Input{Packet: packet})
+		} else {
+			s.Logf("run %d: %s", n, s.Quiet("run", Input{Packet: packet}))
+		}
+	}
 }
 
 // flowPacket returns a TCP or UDP packet of one of a few flows.

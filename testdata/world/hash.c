@@ -110,7 +110,7 @@ int churn(struct xdp_md *ctx)
 {
 	__u64 bad = 0;
 
-	bpf_loop(5000, replace, &bad, 0);
+	bpf_loop(1000, replace, &bad, 0);
 	NOTE(0, bad);
 	return 0;
 }

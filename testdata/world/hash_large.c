@@ -74,9 +74,9 @@ int many(struct xdp_md *ctx)
 {
 	__u32 failed = 0;
 
-	bpf_loop(20000, put, &failed, 0);
+	bpf_loop(1000, put, &failed, 0);
 	NOTE(5, failed);
-	bpf_loop(20000, get, &failed, 0);
+	bpf_loop(1000, get, &failed, 0);
 	NOTE(6, failed);
 	return 0;
 }
