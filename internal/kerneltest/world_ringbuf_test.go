@@ -178,6 +178,18 @@ var ringbufScripts = []Script{
 			s.Drain(r)
 		}
 	}},
+	{Object: "ringbuf_inner", Do: func(s *Session) {
+		first, second := s.RingReader("first"), s.RingReader("second")
+		defer first.Close()
+		defer second.Close()
+		for _, key := range []byte{0, 1, 2, 3, 4, 77, 78, 2, 0, 77} {
+			in := Input{Packet: make([]byte, 64)}
+			in.Packet[0] = key
+			s.Run("send", in)
+		}
+		s.Drain(first)
+		s.Drain(second)
+	}},
 	{Object: "ringbuf_types", Do: func(s *Session) {
 		r := s.RingReader("events")
 		defer r.Close()
