@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,6 +166,37 @@ func TestRate(t *testing.T) {
 		b.now += time.Hour
 		if n := send(p, 20); n != 5 {
 			t.Errorf("%d packets passed an hour later, want 5", n)
+		}
+	})
+}
+
+// However many processors take tokens of one bucket at once, each is taken once.
+func TestRateOnManyProcessors(t *testing.T) {
+	rivettest.Engines(t, func(t *testing.T, engine rivet.Engine) {
+		const burst = 5000
+		b := load(t, engine, limits{rate: 10, burst: burst})
+		p := packet(t, "10.0.0.1", &layers.UDP{})
+		var through atomic.Int64
+		send := func(cpu uint32, n int) {
+			for range n {
+				v, err := b.Firewall.Run(&rivet.RunOptions{Data: p, CPU: cpu})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if v == 2 { // XDP_PASS
+					through.Add(1)
+				}
+			}
+		}
+		var all sync.WaitGroup
+		for cpu := range uint32(min(8, rivet.MustPossibleCPU())) {
+			all.Go(func() { send(cpu, 1000) })
+		}
+		all.Wait()
+		send(0, burst) // what is left in the bucket
+		if n := through.Load(); n != burst {
+			t.Errorf("%d packets passed, want %d", n, burst)
 		}
 	})
 }
