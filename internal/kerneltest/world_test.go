@@ -31,6 +31,7 @@ var scripts = [][]Script{
 	taskScripts,
 	memoryScripts,
 	formatScripts,
+	tracingScripts,
 	storageScripts,
 	dynptrScripts,
 }
