@@ -100,7 +100,7 @@ func (r *recorder) Log(a ...any)              { r.log = append(r.log, fmt.Sprint
 // Every expectation that is not met says what was there and what was wanted.
 func TestExpectationsFail(t *testing.T) {
 	r := &recorder{TB: t}
-	coll := rivettest.Load(r, "testdata/kit.o")
+	coll := rivettest.Load(r, "testdata/kit.o", rivet.CollectionOptions{Engine: rivet.EngineInterp})
 	forward, flows, source := coll.Programs["forward"], coll.Maps["flows"], [4]byte{10, 0, 0, 1}
 	for _, c := range []struct {
 		name string
@@ -117,6 +117,8 @@ func TestExpectationsFail(t *testing.T) {
 		{"entries", func() { rivettest.ExpectEntries(r, flows, map[[4]byte]flow{}) }, []string{"map flows", "Packets: 2"}},
 		{"sum", func() { rivettest.ExpectSum(r, coll.Maps["seen"], uint32(0), uint64(9)) }, []string{"have 2 together, want 9"}},
 		{"printk", func() { rivettest.Run(r, forward, udp(t, 1)) }, []string{"expired: 66 bytes"}},
+		{"trace", func() { rivettest.RunTraced(r, forward, &rivet.RunOptions{Data: udp(t, 64)}) },
+			[]string{"entry", "forward", "map_lookup_elem", "exit", "r0 = 0x3", "kit.c:74"}},
 		{"records", func() { rivettest.ExpectRecords(r, coll.Maps["events"], event{}) }, []string{"records of events", "TTL"}},
 	} {
 		r.log = nil

@@ -2,9 +2,11 @@ package rivettest
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/rivetbpf/rivet"
+	"github.com/rivetbpf/rivet/internal/trace"
 	"github.com/rivetbpf/rivet/internal/verdict"
 )
 
@@ -40,6 +42,27 @@ func RunWith(t testing.TB, p *rivet.Program, opts *rivet.RunOptions) *Result {
 		r.packet = opts.Data
 	}
 	return r
+}
+
+// RunTraced is [RunWith] with the way that the run takes in the test's log, as the command rivet trace prints it: calls,
+// tail calls, helpers, and what each gave. Native code cannot be traced.
+func RunTraced(t testing.TB, p *rivet.Program, opts *rivet.RunOptions) *Result {
+	t.Helper()
+	o := rivet.RunOptions{}
+	if opts != nil {
+		o = *opts
+	}
+	run := trace.Run{}
+	o.Trace = func(e rivet.TraceEvent) { run.Events = append(run.Events, e) }
+	defer func() { // also where a fault ends the test
+		t.Helper()
+		var text strings.Builder
+		if err := trace.WriteText(&text, &run, trace.TextOptions{}); err != nil {
+			t.Error(err)
+		}
+		t.Log("\n" + strings.TrimRight(text.String(), "\n"))
+	}()
+	return RunWith(t, p, &o)
 }
 
 // RunFault runs a program that must end with a fault, and returns that.
