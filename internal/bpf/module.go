@@ -129,6 +129,7 @@ const (
 	MapTypeLRUHash       = 9
 	MapTypeLRUPerCPUHash = 10
 	MapTypeLPMTrie       = 11
+	MapTypeArena         = 33
 )
 
 // Values that a guest sees for things it can hold but not look into. They lie

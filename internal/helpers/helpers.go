@@ -24,6 +24,7 @@ var subjects = [][]*Helper{
 	mapHelpers,
 	mapWalkHelpers,
 	mapQueueHelpers,
+	arenaHelpers,
 	stackHelpers,
 	networkHelpers,
 	xdpHelpers,

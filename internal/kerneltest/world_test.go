@@ -27,6 +27,7 @@ var scripts = [][]Script{
 	lpmScripts,
 	queueScripts,
 	mapInMapScripts,
+	arenaScripts,
 	timeScripts,
 	taskScripts,
 	memoryScripts,

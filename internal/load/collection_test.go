@@ -360,6 +360,8 @@ func TestConvert(t *testing.T) {
 	}
 	castTo := asm.Mov.Reg(asm.R1, asm.R2)
 	castTo.Offset = 1 // addr_space_cast, which Marshal forgets
+	castFrom := castTo
+	castFrom.Constant = 1
 	twice := asm.SDiv.Reg(asm.R1, asm.R2)
 	twice.Offset = 1
 	wide := asm.Add.Imm(asm.R1, 0)
@@ -384,7 +386,8 @@ func TestConvert(t *testing.T) {
 		{"branch", asm.JSLT.Imm(asm.R1, -5, "out"), bpf.Insn{Op: 0xc5, Dst: 1, Imm: -5}, ""},
 		{"helper", asm.FnKtimeGetNs.Call(), bpf.Insn{Op: 0x85, Imm: 5}, ""},
 		{"unsigned immediate", asm.Instruction{OpCode: 0xb7, Constant: 0xffffffff}, bpf.Insn{Op: 0xb7, Imm: -1}, ""},
-		{"addr_space_cast", castTo, bpf.Insn{}, "insn 0 [bf 21 01 00 00 00 00 00]: addr_space_cast is not supported"},
+		{"addr_space_cast", castTo, bpf.Insn{}, "insn 0 [bf 21 01 00 00 00 00 00]: addr_space_cast with imm 0x0"},
+		{"cast to address space 0", castFrom, bpf.Insn{Op: 0xbc, Dst: 1, Src: 2}, ""},
 		{"symbol of inline assembly", asm.LoadImm(asm.R1, 77, asm.DWord).WithReference("MY_CONST"), bpf.Insn{Op: 0x18, Dst: 1, Imm: 77}, ""},
 		{"offset twice", twice, bpf.Insn{}, "offset is 1, must be 0"},
 		{"wide immediate", wide, bpf.Insn{}, "immediate 0x200000000 does not fit 32 bits"},

@@ -12,6 +12,12 @@ func (u *unit) validate(f *fn) error {
 			return f.badOpcode(pc, r)
 		}
 		if in.Dst > r.maxDst || in.Src > r.maxSrc || int32(in.Off)&r.offMask != 0 || in.Imm&r.immMask != 0 || r.imm == immWidth {
+			if in.Op == bpf.OpMovX && in.Off == offCast {
+				if err := f.cast(pc, r); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := f.checkFields(pc, r); err != nil {
 				return err
 			}
@@ -28,6 +34,24 @@ func (u *unit) validate(f *fn) error {
 	}
 	f.jumps = u.jumps[first:len(u.jumps):len(u.jumps)]
 	return f.checkEnd()
+}
+
+// offCast is the offset that makes a cast of a register move.
+const offCast = 1
+
+// cast checks an addr_space_cast, which turns a pointer into the arena of one address space into one of the
+// other. Here both are guest memory, with addresses of 32 bits, as it is in Linux but for the upper half
+// of pointers of users: what is left of the cast is a move of the lower half. NULL stays NULL.
+func (f *fn) cast(pc int, r *rule) error {
+	in := &f.insns[pc]
+	if err := f.checkRegisters(pc, r); err != nil {
+		return err
+	}
+	if in.Imm != 1 && in.Imm != 1<<16 {
+		return f.insnError(pc, "addr_space_cast with imm %#x, must be 0x1 (to address space 0) or 0x10000 (to 1)", uint32(in.Imm))
+	}
+	*in = bpf.Insn{Op: bpf.ClassALU | bpf.ALUMov | bpf.SrcX, Dst: in.Dst, Src: in.Src}
+	return nil
 }
 
 // checkFields looks at each field that r alone decides.
@@ -93,8 +117,6 @@ func (f *fn) checkOff(pc int, r *rule) error {
 	case offMov32, offMov64:
 		switch {
 		case off == 8 || off == 16 || off == 32 && r.off == offMov64:
-		case off == 1 && r.off == offMov64:
-			return f.insnError(pc, "addr_space_cast is not supported")
 		case r.off == offMov32:
 			return f.insnError(pc, "offset of a 32-bit move is %d, must be 0, 8 or 16", off)
 		default:
@@ -194,6 +216,8 @@ func (u *unit) checkMapRef(f *fn, pc int) error {
 		return f.checkUpperZero(pc, "map")
 	}
 	switch m := u.maps[in.Imm]; {
+	case m.Type == bpf.MapTypeArena && uint64(off) < uint64(m.MaxEntries)*4096:
+		return nil // arena_map_direct_value_addr
 	case m.Type != bpf.MapTypeArray || m.MaxEntries != 1:
 		return f.insnError(pc, "address of a value of map %q, which is not an array of one element", m.Name)
 	case off >= m.ValueSize:

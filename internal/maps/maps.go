@@ -34,6 +34,7 @@ var kinds = []*Kind{
 	&bloomKind,
 	&stackTraceKind,
 	&cgroupArrayKind,
+	&arenaKind,
 	&arrayOfMapsKind,
 	&hashOfMapsKind,
 	&taskStorageKind,
