@@ -115,6 +115,9 @@ func NewTable(m *bpf.Module, extra []*Helper) (*Table, error) {
 			}
 		}
 	}
+	for _, h := range packetLoads {
+		t.add(h)
+	}
 	named := map[string]*Helper{}
 	for _, h := range extra {
 		if err := h.check(); err != nil {
@@ -293,6 +296,11 @@ func NameOf(m *bpf.Module, kind uint8, id int32) string {
 
 // Name returns the name of a helper number as Linux spells it, without bpf_, "" when it has none.
 func Name(id int32) string {
+	for _, h := range packetLoads {
+		if h.ID == id {
+			return h.Name
+		}
+	}
 	camel, ok := strings.CutPrefix(asm.BuiltinFunc(id).String(), "Fn")
 	if !ok || id <= 0 {
 		return ""

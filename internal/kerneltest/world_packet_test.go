@@ -168,6 +168,8 @@ var packetScripts = []Script{
 		s.Run("tp", Input{Context: ctx})
 		s.Run("call", Input{Context: ctx[:16]})
 	}},
+	given("ctx_ld", packets, each([]uint64{0, 1, 12, 20, 58, 77, 78, 79, 80, 1 << 31, 0xfff00000, 0xffe00000, 0xffe0000c, 0xfff00013, 0xffefffff, 0xfffff000}, []uint64{2, 200, 0xffe00006}),
+		"constant", "variable", "cls"),
 }
 
 var (

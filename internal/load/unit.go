@@ -51,6 +51,9 @@ type fn struct {
 // prepare takes a unit from raw instructions to functions that are valid,
 // resolved against each other and analysed.
 func (u *unit) prepare() error {
+	if err := u.lowerPacketLoads(); err != nil {
+		return err
+	}
 	if err := u.split(); err != nil {
 		return err
 	}

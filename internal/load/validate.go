@@ -68,8 +68,6 @@ func (f *fn) checkFields(pc int, r *rule) error {
 func (f *fn) badOpcode(pc int, r *rule) error {
 	in := f.insns[pc]
 	switch {
-	case r.special == legacy:
-		return f.insnError(pc, "legacy packet access (BPF_ABS, BPF_IND) is not supported: use direct packet access or bpf_skb_load_bytes")
 	case r.special == gotoX:
 		return f.insnError(pc, "indirect jump (gotox) is not supported")
 	case in.Op == 0 && pc > 0 && f.insns[pc-1].IsLDDW():
