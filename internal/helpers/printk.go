@@ -58,7 +58,7 @@ func untilNUL(b []byte) (s []byte, ok bool) {
 func (c *Call) constString(i int) ([]byte, error) {
 	a := c.Run.World.Arena
 	if off := c.Args[i] - a.Base(); off < a.Size() {
-		b, _ := a.Bytes(c.Args[i], a.Size()-off)
+		b, _ := a.Bytes(c.Args[i], min(maxText, a.Size()-off))
 		if s, ok := untilNUL(b); ok {
 			return s, nil
 		}

@@ -204,10 +204,18 @@ func (c *Call) texts(n int, arg uint64, fn func([]text, uint64) int64) (uint64, 
 	r := fn(t, arg)
 	for i := range t {
 		if t[i].err != 0 {
-			return maps.Guest(maps.EFAULT), nil
+			return maps.Guest(t[i].err), nil
 		}
 	}
-	return uint64(r), nil
+	return uint64(r), c.Run.ended()
+}
+
+// ended returns the error of the context that the run is under, once that is over.
+func (r *Run) ended() error {
+	if r.Context == nil {
+		return nil
+	}
+	return r.Context.Err()
 }
 
 const (
@@ -291,27 +299,48 @@ func (t *text) last(c int32) int64 {
 	return tooLong
 }
 
-// span is bpf_strspn, or bpf_strcspn where in is false: how many bytes are, or are not, in set.
+// span is bpf_strspn, or bpf_strcspn where in is false: how many bytes are, or are not, in set. Linux
+// looks through the set for each byte; here that is done once.
 func (t *text) span(set *text, in bool) int64 {
+	has, end := set.bytes()
 	for i := range maxText {
 		b := t.read(i)
-		if b == 0 {
-			return int64(i)
-		}
-		found := set.find(b, maxText, false)
 		switch {
-		case set.err != 0 || found >= 0 != in && found != tooLong:
+		case b == 0 || has[b] && !in:
 			return int64(i)
-		case found == tooLong:
+		case has[b]:
+		case end != 0:
+			set.err = end
 			return tooLong
+		case in:
+			return int64(i)
 		}
 	}
 	return tooLong
 }
 
+// bytes tells which bytes are in a string, and what is wrong with its end.
+func (t *text) bytes() (has [256]bool, end maps.Errno) {
+	for i := range maxText {
+		b := t.read(i)
+		if t.err != 0 {
+			end, t.err = t.err, 0
+			return has, end
+		}
+		if b == 0 {
+			return has, 0
+		}
+		has[b] = true
+	}
+	return has, maps.E2BIG
+}
+
 // search is bpf_strnstr: where in the first n bytes the other string is.
 func (t *text) search(o *text, n uint64, fold bool) int64 {
 	for i := range maxText {
+		if i%64 == 0 && t.c.Run.ended() != nil { // texts says so
+			return 0
+		}
 		j := 0
 		for ; uint64(i+j) <= n && j < maxText; j++ {
 			b := o.read(j)

@@ -2,8 +2,11 @@ package helpers
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
 	"github.com/rivetbpf/rivet/internal/host"
@@ -129,5 +132,25 @@ func TestSequences(t *testing.T) {
 	}
 	if r := int64(run.must(t, 126, 0, at, 6, at+48, 15)); r != -22 {
 		t.Errorf("arguments of 15 bytes: %d", r)
+	}
+}
+
+// A search that takes long ends with the context of its run.
+func TestSearchEndsWithContext(t *testing.T) {
+	run, _, _ := world(t, nil)
+	const here = 0xffff_8880_0000_0000
+	m := new(host.MemoryMap)
+	run.World.Host = shell{MemoryMap: m}
+	if err := m.AddKernel(here, []byte(strings.Repeat("a", 65000)+"b\x00")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	run.Context = ctx
+	h := builtinKfuncs()["bpf_strstr"]
+	c := &Call{Run: run, Helper: h, Args: [5]uint64{here, here + 30000}}
+	start := time.Now()
+	if _, err := h.Fn(c); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }
