@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -714,4 +715,62 @@ func TestSyncookie(t *testing.T) {
 	if got := check(); got != -22 {
 		t.Errorf("a socket that does not listen: %d", got)
 	}
+}
+
+// Whatever a program of whatever type passes is an answer or a fault, never a panic: there is no verifier that keeps a helper
+// from programs it is not for.
+func TestNetworkHelpersSurvive(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, typ := range []string{"XDP", "SchedCLS", "SkSKB", "SockOps", "SkMsg", "SkReuseport", "SkLookup", "CGroupSockAddr", "CGroupSock", "Kprobe", progctx.TypeRaw} {
+		r, mem, at := netRun(t, typ, 60)
+		size, err := r.Layout.ContextSize(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Ctx = r.Ctx[:min(size, len(r.Ctx))]
+		if size == 0 {
+			r.Ctx, r.CtxAt = nil, 0
+		}
+		for i := range 40_000 {
+			if i%1000 == 0 {
+				r.ResetActions()
+				r.Packet.Bytes = r.Packet.Bytes[:min(len(r.Packet.Bytes), 60)]
+			}
+			h := networkHelpers[rng.IntN(len(networkHelpers))]
+			var args [5]uint64
+			for j := range args {
+				args[j] = randomArg(rng, r, at)
+			}
+			for j := range mem[:128] {
+				mem[j] = byte(rng.Uint32()) & byte(rng.Uint32()) & byte(rng.Uint32())
+			}
+			r.Socket = nil
+			if rng.IntN(2) == 0 {
+				r.Socket = &host.Socket{Protocol: 6, State: uint32(rng.IntN(13)), Local: netip.MustParseAddrPort("1.2.3.4:5")}
+			}
+			c := &Call{Run: r, Helper: h, Args: args}
+			if c.bind() == nil {
+				_, _ = h.Fn(c) // an error is a fault
+			}
+		}
+	}
+}
+
+// randomArg is a number or a pointer that some helper may take.
+func randomArg(rng *rand.Rand, r *Run, at uint64) uint64 {
+	switch rng.IntN(8) {
+	case 0:
+		return uint64(rng.IntN(70))
+	case 1:
+		return r.CtxAt
+	case 2:
+		return bpf.MapHandle(rng.IntN(len(r.World.Maps)))
+	case 3:
+		return rng.Uint64()
+	case 4:
+		return r.hold(&host.Socket{Protocol: 6, State: uint32(rng.IntN(13))})
+	case 5:
+		return []uint64{0, 12, 16, 20, 36, 44, 64}[rng.IntN(7)]
+	}
+	return at + uint64(rng.IntN(64))
 }

@@ -12,10 +12,10 @@ import (
 var cookieHelpers = []*Helper{
 	{ID: 100, Name: "tcp_check_syncookie", Fn: checkSyncookie, Args: cookieArgs},
 	{ID: 110, Name: "tcp_gen_syncookie", Fn: genSyncookie, Args: cookieArgs},
-	{ID: 204, Name: "tcp_raw_gen_syncookie_ipv4", Fn: rawGenSyncookie(msses4), Args: rawGenArgs(ipv4Header)},
-	{ID: 205, Name: "tcp_raw_gen_syncookie_ipv6", Fn: rawGenSyncookie(msses6), Args: rawGenArgs(ipv6Header)},
-	{ID: 206, Name: "tcp_raw_check_syncookie_ipv4", Fn: rawCheckSyncookie, Args: rawCheckArgs(ipv4Header)},
-	{ID: 207, Name: "tcp_raw_check_syncookie_ipv6", Fn: rawCheckSyncookie, Args: rawCheckArgs(ipv6Header)},
+	{ID: 204, Name: "tcp_raw_gen_syncookie_ipv4", Fn: rawGenSyncookie(addresses4, msses4), Args: rawGenArgs(ipv4Header)},
+	{ID: 205, Name: "tcp_raw_gen_syncookie_ipv6", Fn: rawGenSyncookie(addresses6, msses6), Args: rawGenArgs(ipv6Header)},
+	{ID: 206, Name: "tcp_raw_check_syncookie_ipv4", Fn: rawCheckSyncookie(addresses4), Args: rawCheckArgs(ipv4Header)},
+	{ID: 207, Name: "tcp_raw_check_syncookie_ipv6", Fn: rawCheckSyncookie(addresses6), Args: rawCheckArgs(ipv6Header)},
 }
 
 var cookieArgs = []Arg{{Name: "sk", Kind: Scalar}, {Name: "iph", Kind: Mem}, {Name: "iph_len", Kind: Size}, {Name: "th", Kind: Mem}, {Name: "th_len", Kind: Size}}
@@ -49,18 +49,17 @@ const (
 	tcpACK = 1 << 4
 )
 
+// addresses4 and addresses6 are both addresses in a header of IP.
+func addresses4(ip []byte) []byte { return ip[12:ipv4Header] }
+func addresses6(ip []byte) []byte { return ip[8:ipv6Header] }
+
 // cookieSeed is the secret of this process.
 var cookieSeed = maphash.MakeSeed()
 
 // cookieHash is cookie_hash: addresses and ports, a count of minutes and which of two secrets.
-func cookieHash(ip, th []byte, count uint32, secret byte) uint32 {
+func cookieHash(addresses, th []byte, count uint32, secret byte) uint32 {
 	var b [32 + 4 + 5]byte
-	n := 0
-	if ip[0]>>4 == 6 {
-		n = copy(b[:], ip[8:40])
-	} else {
-		n = copy(b[:], ip[12:20])
-	}
+	n := copy(b[:], addresses)
 	n += copy(b[n:], th[:4])
 	le.PutUint32(b[n:], count)
 	b[n+4] = secret
@@ -77,23 +76,23 @@ const (
 func (w *World) cookieCount() uint32 { return uint32(w.Clock() / minute) }
 
 // makeCookie is secure_tcp_syn_cookie.
-func makeCookie(ip, th []byte, seq, count, data uint32) uint32 {
-	return cookieHash(ip, th, 0, 0) + seq + count<<cookieBits + (cookieHash(ip, th, count, 1)+data)&cookieMask
+func makeCookie(addresses, th []byte, seq, count, data uint32) uint32 {
+	return cookieHash(addresses, th, 0, 0) + seq + count<<cookieBits + (cookieHash(addresses, th, count, 1)+data)&cookieMask
 }
 
 // readCookie is check_tcp_syn_cookie: the value that was put in.
-func readCookie(cookie uint32, ip, th []byte, seq, count uint32) (data uint32, ok bool) {
-	cookie -= cookieHash(ip, th, 0, 0) + seq
+func readCookie(cookie uint32, addresses, th []byte, seq, count uint32) (data uint32, ok bool) {
+	cookie -= cookieHash(addresses, th, 0, 0) + seq
 	age := (count - cookie>>cookieBits) & (1<<(32-cookieBits) - 1)
 	if age >= cookieLife {
 		return 0, false
 	}
-	return (cookie - cookieHash(ip, th, count-age, 1)) & cookieMask, true
+	return (cookie - cookieHash(addresses, th, count-age, 1)) & cookieMask, true
 }
 
 // cookieFor makes the answer to a SYN: the cookie, and above it the segment size that it stands for
 // (__cookie_v4_init_sequence).
-func cookieFor(c *Call, ip, th []byte, sizes [4]uint16) uint64 {
+func cookieFor(c *Call, addresses, th []byte, sizes [4]uint16) uint64 {
 	mss := mssOption(th)
 	if mss == 0 {
 		mss = sizes[0]
@@ -102,13 +101,13 @@ func cookieFor(c *Call, ip, th []byte, sizes [4]uint16) uint64 {
 	for i > 0 && mss < sizes[i] {
 		i--
 	}
-	cookie := makeCookie(ip, th, be.Uint32(th[4:]), c.Run.World.cookieCount(), uint32(i))
+	cookie := makeCookie(addresses, th, be.Uint32(th[4:]), c.Run.World.cookieCount(), uint32(i))
 	return uint64(cookie) | uint64(sizes[i])<<32
 }
 
 // answers reports whether an ACK brings back a cookie (__cookie_v4_check).
-func answers(c *Call, ip, th []byte) bool {
-	data, ok := readCookie(be.Uint32(th[8:])-1, ip, th, be.Uint32(th[4:])-1, c.Run.World.cookieCount())
+func answers(c *Call, addresses, th []byte) bool {
+	data, ok := readCookie(be.Uint32(th[8:])-1, addresses, th, be.Uint32(th[4:])-1, c.Run.World.cookieCount())
 	return ok && data < uint32(len(msses4))
 }
 
@@ -135,20 +134,22 @@ func mssOption(th []byte) uint16 {
 // whole reports whether a TCP header is as long as it says.
 func whole(th []byte) bool { return len(th) >= tcpHeader && len(th) == int(th[12]>>4)*4 }
 
-func rawGenSyncookie(sizes [4]uint16) func(*Call) (uint64, error) {
+func rawGenSyncookie(addresses func([]byte) []byte, sizes [4]uint16) func(*Call) (uint64, error) {
 	return func(c *Call) (uint64, error) {
 		if !whole(c.Mem[1]) {
 			return maps.Guest(maps.EINVAL), nil
 		}
-		return cookieFor(c, c.Mem[0], c.Mem[1], sizes), nil
+		return cookieFor(c, addresses(c.Mem[0]), c.Mem[1], sizes), nil
 	}
 }
 
-func rawCheckSyncookie(c *Call) (uint64, error) {
-	if !answers(c, c.Mem[0], c.Mem[1]) {
-		return maps.Guest(maps.EACCES), nil
+func rawCheckSyncookie(addresses func([]byte) []byte) func(*Call) (uint64, error) {
+	return func(c *Call) (uint64, error) {
+		if !answers(c, addresses(c.Mem[0]), c.Mem[1]) {
+			return maps.Guest(maps.EACCES), nil
+		}
+		return 0, nil
 	}
-	return 0, nil
 }
 
 // listens returns what is wrong with a socket that is to take a connection of these headers, 0 for nothing.
@@ -177,11 +178,10 @@ func genSyncookie(c *Call) (uint64, error) {
 	if e := listens(h.sock, ip); e != 0 {
 		return maps.Guest(e), nil
 	}
-	sizes := msses4
 	if ip[0]>>4 == 6 {
-		sizes = msses6
+		return cookieFor(c, addresses6(ip), th, msses6), nil
 	}
-	return cookieFor(c, ip, th, sizes), nil
+	return cookieFor(c, addresses4(ip), th, msses4), nil
 }
 
 // checkSyncookie is bpf_tcp_check_syncookie.
@@ -200,7 +200,11 @@ func checkSyncookie(c *Call) (uint64, error) {
 	if e := listens(h.sock, ip); e != 0 {
 		return maps.Guest(e), nil
 	}
-	if !answers(c, ip, th) {
+	addresses := addresses4
+	if ip[0]>>4 == 6 {
+		addresses = addresses6
+	}
+	if !answers(c, addresses(ip), th) {
 		return maps.Guest(maps.ENOENT), nil
 	}
 	return 0, nil
