@@ -142,7 +142,8 @@ func rbtreeAdd(c *Call) (uint64, error) {
 	for lo < hi && err == nil {
 		mid := (lo + hi) / 2
 		var less uint64
-		if less, err = c.Invoke(c.Args[2], &[5]uint64{n.at, order[mid].at}); uint8(less) != 0 {
+		c.called = [5]uint64{n.at, order[mid].at}
+		if less, err = c.Invoke(c.Args[2], &c.called); uint8(less) != 0 {
 			hi = mid
 		} else {
 			lo = mid + 1

@@ -25,10 +25,10 @@ func loop(c *Call) (uint64, error) {
 	case n > maxLoops:
 		return uint64(uint32(maps.Guest(maps.E2BIG))), nil // as inline_bpf_loop, a 32-bit move, has it
 	}
-	fn, args := c.Args[1], [5]uint64{1: c.Args[2]}
+	fn, arg := c.Args[1], c.Args[2]
 	for i := range n {
-		args[0] = i
-		r0, err := c.Invoke(fn, &args)
+		c.called = [5]uint64{i, arg}
+		r0, err := c.Invoke(fn, &c.called)
 		if err != nil {
 			return 0, err
 		}

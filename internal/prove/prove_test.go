@@ -97,6 +97,72 @@ var cases = []struct{ name, text string }{
 		call 5
 		ldxb %r3, [%r6-8] !
 		ldxb %r3, [%r0-8]`},
+	{"what a lookup finds", `
+		.map table array 4 24 8
+		stw [%r10-4], 1 !
+		mov %r2, %r10
+		add %r2, -4
+		lddw %r1, map(table)
+		call 1
+		ldxb %r3, [%r0+0]
+		jeq %r0, 0, out
+		ldxdw %r3, [%r0+0] !
+		ldxdw %r3, [%r0+16] !
+		ldxdw %r3, [%r0+17]
+		ldxb %r3, [%r0-1]
+		mov %r6, %r0
+		add %r6, 8
+		lock add [%r6+8], %r3 !
+		ldxb %r4, [%r6-9]
+		add %r0, %r3
+		ldxb %r4, [%r0+0]
+		jeq %r3, 7, join
+		ldxb %r4, [%r6+0] !
+		join:
+		ldxb %r4, [%r6+15] !
+		out:
+		ldxb %r4, [%r6+0]`},
+	{"what a lookup does not find", `
+		.map table array 4 24 8
+		mov %r6, %r1
+		stw [%r10-4], 1 !
+		mov %r2, %r10
+		add %r2, -4
+		lddw %r1, map(table)
+		call 1
+		jne %r0, 0, found
+		ldxb %r3, [%r0+0]
+		ja out
+		found:
+		ldxb %r3, [%r0+0] !
+		mov %r6, %r0
+		stw [%r10-4], 1 !
+		mov %r2, %r10
+		add %r2, -4
+		lddw %r1, map(table)
+		call 1
+		ldxb %r3, [%r6+0] !
+		ldxb %r3, [%r0+0]
+		jeq32 %r0, 0, out
+		ldxb %r3, [%r0+0]
+		jeq %r0, 1, out
+		ldxb %r3, [%r0+0]
+		out:
+		ldxb %r3, [%r6+0]`},
+	{"lookups in a loop", `
+		.map table array 4 24 8
+		mov %r6, %r1
+		again:
+		stw [%r10-4], 1 !
+		mov %r2, %r10
+		add %r2, -4
+		lddw %r1, map(table)
+		call 1
+		ldxb %r3, [%r6+0]
+		mov %r6, %r0
+		jeq %r0, 0, again
+		ldxb %r3, [%r6+0] !
+		jne %r3, 0, again`},
 }
 
 func TestProven(t *testing.T) {

@@ -162,3 +162,37 @@ func TestFaultOfTimer(t *testing.T) {
 		}
 	})
 }
+
+// Nodes of a list are lost by nobody and had by one, however many push and pop.
+func TestListFromManyRuns(t *testing.T) {
+	everywhere(t, func(t *testing.T, opts rivet.CollectionOptions) {
+		c := world(t, "list", opts)
+		const each = 100 // times 4 nodes
+		var drained atomic.Int64
+		drain := func() uint32 { return run(t, c, "drain", &rivet.RunOptions{Data: make([]byte, 64)}) }
+		var wg sync.WaitGroup
+		for g := range 8 {
+			wg.Go(func() {
+				for range each {
+					if g%2 == 0 {
+						run(t, c, "fill", &rivet.RunOptions{Data: make([]byte, 64)})
+					} else if n := int32(drain()); n >= 0 {
+						drained.Add(int64(n))
+					} else {
+						drained.Add(16) // it stops behind so many
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for n := int32(-1); n != 0; {
+			if n = int32(drain()); n < 0 {
+				drained.Add(16)
+			}
+			drained.Add(int64(max(n, 0)))
+		}
+		if n := drained.Load(); n != 4*4*each {
+			t.Errorf("%d nodes came out, %d went in", n, 4*4*each)
+		}
+	})
+}
