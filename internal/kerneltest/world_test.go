@@ -27,6 +27,7 @@ var scripts = [][]Script{
 	lpmScripts,
 	queueScripts,
 	mapInMapScripts,
+	mapKindScripts,
 	arenaScripts,
 	timeScripts,
 	taskScripts,

@@ -2,7 +2,6 @@ package maps
 
 import (
 	"fmt"
-	"math/bits"
 	"runtime"
 	"sync"
 
@@ -62,7 +61,6 @@ type ArenaMap struct {
 
 	mu   sync.Mutex
 	used []uint64 // a bit for each page that is allocated or reserved
-	held []uint64 // and for each that is allocated
 }
 
 func newArenaMap(env *Env, _ int, d *bpf.Map) (Map, error) {
@@ -76,8 +74,7 @@ func newArenaMap(env *Env, _ int, d *bpf.Map) (Map, error) {
 	if !ok {
 		panic("BUG: arena gave an address that it does not have")
 	}
-	words := (pages + 63) / 64
-	return &ArenaMap{arena: env.Arena, mem: mem, base: base, pages: pages, used: make([]uint64, words), held: make([]uint64, words)}, nil
+	return &ArenaMap{arena: env.Arena, mem: mem, base: base, pages: pages, used: make([]uint64, (pages+63)/64)}, nil
 }
 
 // ValueAddr returns the address of page 0.
@@ -140,13 +137,12 @@ func (a *ArenaMap) Alloc(addr, n uint64) uint64 {
 		return 0
 	}
 	set(a.used, first, n)
-	set(a.held, first, n)
 	clear(a.mem[first*PageSize : (first+n)*PageSize])
 	runtime.KeepAlive(a.arena)
 	return a.base + first*PageSize
 }
 
-// Free is arena_free_pages. Pages that are not allocated are passed over.
+// Free is arena_free_pages, for what is reserved, too. Pages that are free already are passed over.
 func (a *ArenaMap) Free(addr, n uint64) {
 	first, ok := a.page(addr)
 	if !ok {
@@ -155,9 +151,7 @@ func (a *ArenaMap) Free(addr, n uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := first; i < min(first+n, a.pages); i++ {
-		bit := a.held[i/64] & (1 << (i % 64))
-		a.held[i/64] &^= bit
-		a.used[i/64] &^= bit
+		a.used[i/64] &^= 1 << (i % 64)
 	}
 }
 
@@ -177,17 +171,6 @@ func (a *ArenaMap) Reserve(addr, n uint64) error {
 	}
 	set(a.used, first, n)
 	return nil
-}
-
-// Allocated returns how many pages are allocated.
-func (a *ArenaMap) Allocated() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n := 0
-	for _, w := range a.held {
-		n += bits.OnesCount64(w)
-	}
-	return n
 }
 
 // Lookup gives nothing: an arena has no keys.
