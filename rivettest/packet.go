@@ -13,7 +13,7 @@ import (
 )
 
 // Packet returns the bytes of a packet made of layers, with lengths and
-// checksums filled in:
+// checksums filled in; Ethernet pads it to 60 bytes:
 //
 //	rivettest.Packet(t, &layers.Ethernet{…}, &layers.IPv4{…}, &layers.UDP{…}, gopacket.Payload("hello"))
 func Packet(t testing.TB, stack ...gopacket.SerializableLayer) []byte {
