@@ -219,7 +219,7 @@ func (c *core) layOut(table *helpers.Table) error {
 	c.opts.MaxRuns = int(min(uint64(c.opts.MaxRuns), (limit-fixed)/slot))
 	total := fixed + uint64(c.opts.MaxRuns)*slot
 	total += min(c.opts.PacketMemory, (limit-total)&^63)
-	total += min(need.More, (limit-total)&^63)
+	total += min(need.More, arena.Most, (limit-total)&^63)
 	var err error
 	c.arena, err = newArena(c.engine, total)
 	return err

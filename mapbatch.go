@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"syscall"
 
 	"github.com/cilium/ebpf"
 
@@ -99,7 +100,11 @@ func (m *Map) batchLookup(cursor *MapBatchCursor, keysOut, valuesOut any, opts *
 	} else {
 		n, err = m.batchRead(cursor, keys, values, locked)
 	}
-	if err != nil && err != rmaps.ENOENT {
+	switch err {
+	case nil, rmaps.ENOENT:
+	case rmaps.ENOSPC:
+		return n, fmt.Errorf("%w (batch size too small?)", syscall.ENOSPC)
+	default:
 		return n, err
 	}
 	if uerr := m.unmarshalBatch(keysOut, valuesOut, keys, values, n); uerr != nil {

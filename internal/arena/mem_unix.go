@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Most is how much memory may be asked for only because somebody may need it one day: what nobody touches costs nothing.
+const Most = MaxSize
+
 // large is the size from which on an arena is not Go's memory. What maps may ask
 // for one day they mostly never do; Go would clear it in advance where it had used the
 // memory before, and would collect garbage the later for it.

@@ -682,7 +682,7 @@ func TestHashReuse(t *testing.T) {
 		for g := range uint32(3) {
 			writers.Go(func() {
 				value := make([]byte, 16)
-				for i := range uint32(20000) {
+				for i := range uint32(8000) {
 					n := (i*7 + g) % 48
 					binary.LittleEndian.PutUint64(value, uint64(n))
 					binary.LittleEndian.PutUint64(value[8:], uint64(n)^0xabcdef)
