@@ -154,6 +154,11 @@ func cpuMapScript(s *Session) {
 
 func mtuScript(s *Session) {
 	packets := []Input{packet64, {Packet: make([]byte, 1414)}, {Packet: make([]byte, 1415)}}
+	for _, size := range []uint32{0, 100, 1400, 2000} {
+		for _, n := range []int{1000, 3000} {
+			s.mtu("tc_mtu", segmented(n, size), []byte{5, 23: 0})
+		}
+	}
 	for _, p := range []string{"xdp_mtu", "tc_mtu"} {
 		for _, in := range packets {
 			for _, dev := range []uint32{0, 5, 6, 77} {
@@ -176,6 +181,14 @@ func mtuScript(s *Session) {
 			}
 		}
 	}
+}
+
+// segmented is a packet that its device cuts into segments of some size.
+func segmented(n int, size uint32) Input {
+	ctx := make([]byte, 192)
+	binary.LittleEndian.PutUint32(ctx[164:], 8) // gso_segs
+	binary.LittleEndian.PutUint32(ctx[176:], size)
+	return Input{Packet: make([]byte, n), Context: ctx}
 }
 
 func (s *Session) mtu(program string, in Input, ask []byte) {
