@@ -169,13 +169,13 @@ func TestListFromManyRuns(t *testing.T) {
 		c := world(t, "list", opts)
 		const each = 100 // times 4 nodes
 		var drained atomic.Int64
-		drain := func() uint32 { return run(t, c, "drain", &rivet.RunOptions{Data: make([]byte, 64)}) }
+		drain := func() uint32 { return run(t, c, "empty", &rivet.RunOptions{Data: make([]byte, 64)}) }
 		var wg sync.WaitGroup
 		for g := range 8 {
 			wg.Go(func() {
 				for range each {
 					if g%2 == 0 {
-						run(t, c, "fill", &rivet.RunOptions{Data: make([]byte, 64)})
+						run(t, c, "refill", &rivet.RunOptions{Data: make([]byte, 64)})
 					} else if n := int32(drain()); n >= 0 {
 						drained.Add(int64(n))
 					} else {

@@ -23,7 +23,8 @@ var owned = []struct {
 	{"list", []string{
 		"peek 0:", "take 0: 4=ffffffffffffffff 5=ffffffffffffffff", "fill 0: 4=ffffffffffffffff 5=ffffffffffffffff",
 		"peek 0: 4=ffffffffffffffff 5=ffffffffffffffff 10=2 11=4", "take 0: 4=2 5=4 10=2 11=4", "drain 2: 4=2 5=4 6=1 7=3 10=2 11=4",
-		"fill 0: 4=2 5=4 6=1 7=3 10=2 11=4", "fill 0: 4=2 5=4 6=1 7=3 10=2 11=4", "drain 8: 4=2 5=4 6=3 7=4 8=3 9=4 10=2 11=4", "peek 0: 4=2 5=4 6=3 7=4 8=3 9=4"}},
+		"fill 0: 4=2 5=4 6=1 7=3 10=2 11=4", "fill 0: 4=2 5=4 6=1 7=3 10=2 11=4", "drain 8: 4=2 5=4 6=3 7=4 8=3 9=4 10=2 11=4", "peek 0: 4=2 5=4 6=3 7=4 8=3 9=4",
+		"refill 0: 4=2 5=4 6=3 7=4 8=3 9=4", "empty 4: 4=2 5=4 6=3 7=4 8=3 9=4", "refill 0: 4=2 5=4 6=3 7=4 8=3 9=4", "drain 4: 4=2 5=4 6=3 7=1 8=2 9=4"}},
 	{"rbtree", []string{
 		"first 0: 0=ffffffffffffffff", "drain 0: 0=ffffffffffffffff", "fill 0: 0=ffffffffffffffff", "first 0:", "search 0: 1=5", "drain 12: 1=5",
 		"fill 0: 1=5", "drain 12: 1=5", "search 0: 1=ffffffffffffffff"}},

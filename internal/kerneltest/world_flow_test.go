@@ -87,7 +87,7 @@ var flowScripts = []Script{
 		s.times(1, "use")
 	}},
 	{Object: "list", Alone: ownBTF, Do: func(s *Session) {
-		s.times(1, "peek", "take", "fill", "peek", "take", "drain", "fill", "fill", "drain", "peek")
+		s.times(1, "peek", "take", "fill", "peek", "take", "drain", "fill", "fill", "drain", "peek", "refill", "empty", "refill", "drain")
 	}},
 	{Object: "rbtree", Alone: ownBTF, Do: func(s *Session) {
 		s.times(1, "first", "drain", "fill", "first", "search", "drain", "fill", "drain", "search")

@@ -84,3 +84,19 @@ int peek(struct __sk_buff *ctx)
 	NOTE(11, back);
 	return 0;
 }
+
+/* The same with nothing but the list that several at once could write to. */
+SEC("tc")
+int refill(struct __sk_buff *ctx)
+{
+	return push(1, 0) | push(2, 1) | push(3, 0) | push(4, 1);
+}
+
+SEC("tc")
+int empty(struct __sk_buff *ctx)
+{
+	for (int i = 0; i < 16; i++)
+		if (pop(i & 1) == -1)
+			return i;
+	return -1;
+}
