@@ -163,19 +163,19 @@ func TestMissing(t *testing.T) {
 	_, err := rivet.NewCollection(&ebpf.CollectionSpec{
 		Maps: map[string]*ebpf.MapSpec{
 			"h": {Name: "h", Type: 9998, KeySize: 4, ValueSize: 4, MaxEntries: 1},
-			"s": {Name: "s", Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8, MaxEntries: 1},
+			"s": {Name: "s", Type: 9997, KeySize: 4, ValueSize: 8, MaxEntries: 1},
 			"k": {Name: "k", Type: ebpf.Array, KeySize: 8, ValueSize: 8, MaxEntries: 1},
 		},
 		Programs: map[string]*ebpf.ProgramSpec{
-			"a": {Name: "a", Type: ebpf.XDP, Instructions: insns(asm.FnKtimeGetNs, asm.FnSkbLoadBytes)},
-			"b": {Name: "b", Type: ebpf.XDP, Instructions: insns(asm.FnSkbLoadBytes, 7777)},
+			"a": {Name: "a", Type: ebpf.XDP, Instructions: insns(asm.FnKtimeGetNs, asm.FnSysBpf)},
+			"b": {Name: "b", Type: ebpf.XDP, Instructions: insns(asm.FnSysBpf, 7777)},
 		},
 	})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`"h" (MapType(9998))`, `"s" (StackTrace)`, `"k" (Array): key size is 8`,
-		"helper 26 (skb_load_bytes) (used by a, b)", "helper 7777 (used by b)"} {
+	for _, want := range []string{`"h" (MapType(9998))`, `"s" (MapType(9997))`, `"k" (Array): key size is 8`,
+		"helper 166 (sys_bpf) (used by a, b)", "helper 7777 (used by b)"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not mention %s", err, want)
 		}
