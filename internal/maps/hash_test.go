@@ -783,3 +783,34 @@ func TestHashModel(t *testing.T) {
 		}
 	}
 }
+
+// Keys that differ in a few bits spread over the buckets as chance would have it.
+func TestHashSpread(t *testing.T) {
+	const n = 1 << 14
+	for _, size := range []int{4, 8, 13, 16, 40} {
+		for _, shift := range []uint{0, 8, 16} {
+			for _, flags := range []uint32{0, FZeroSeed} {
+				d := hashDef(ebpf.Hash, uint32(size), 8, n)
+				d.Flags = flags
+				_, h := makeHash(t, d)
+				chains := make([]int, n)
+				k := make([]byte, size+8)
+				for i := range uint64(n) {
+					binary.LittleEndian.PutUint64(k[(size-4)/2:], i<<shift)
+					chains[h.sum(k[:size])&h.mask]++
+				}
+				used, longest := 0, 0
+				for _, c := range chains {
+					if c > 0 {
+						used++
+					}
+					longest = max(longest, c)
+				}
+				// By chance 1-1/e of the buckets are used, and the longest chain has about 7 of the keys.
+				if used < n*60/100 || longest > 12 {
+					t.Errorf("keys of %d bytes that differ from bit %d on: %d of %d buckets are used, the longest chain has %d", size, shift, used, n, longest)
+				}
+			}
+		}
+	}
+}
