@@ -244,6 +244,27 @@ func TestNodesMisused(t *testing.T) {
 	}
 }
 
+// Objects of the kernel can be kept in maps, too.
+func TestKernelObjectKept(t *testing.T) {
+	s := newStage(t, 2)
+	o, err := s.run.World.Object(TaskObject, 12, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.refused("has a reference to", "kptr_xchg", s.vals, o.Addr+8)
+	if r := s.call("kptr_xchg", s.vals, o.Addr); r != 0 {
+		t.Errorf("the first exchange gives %#x", r)
+	}
+	if r := s.call("kptr_xchg", s.vals, s.call("bpf_obj_new_impl", 7)); r != o.Addr {
+		t.Errorf("the second gives %#x, want %#x", r, o.Addr)
+	}
+	s.call("kptr_xchg", s.vals, o.Addr)
+	s.run.End()
+	if s.live() != 0 {
+		t.Errorf("%d objects live", s.live())
+	}
+}
+
 func TestPerCPUObject(t *testing.T) {
 	s := newStage(t, 3)
 	p := s.call("bpf_percpu_obj_new_impl", 7)

@@ -212,13 +212,14 @@ func (r *Run) releaseObjects() {
 }
 
 // kptrXchg stores a pointer in a field, which has the reference from now on, and returns the one
-// that was there, whose reference the run gets.
+// that was there, whose reference the run gets. Objects of the kernel stay for as long as the collection: nobody
+// counts references to them.
 func kptrXchg(c *Call) (uint64, error) {
 	if err := c.aligned(0, 8); err != nil {
 		return 0, err
 	}
 	stored := c.Run.disown(c.Args[1])
-	if stored == nil && c.Args[1] != 0 {
+	if stored == nil && c.Args[1] != 0 && !c.Run.World.Objects.has(c.Args[1]) {
 		return 0, c.bad(1, 0, "not an object that the run has a reference to")
 	}
 	h, at := c.Run.World.heap, c.Args[0]

@@ -143,6 +143,13 @@ func structNamed(types *btf.Spec, name string) (s *btf.Struct) {
 	return s
 }
 
+// has reports whether there is an object at an address.
+func (o *Objects) has(addr uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.at[addr] != nil
+}
+
 // objectAt returns the object of that kind at an address that a program passed.
 func (c *Call) objectAt(arg int, kind ObjectKind) (*Object, error) {
 	o := &c.Run.World.Objects
