@@ -19,6 +19,7 @@ func sendingSpec(typ ebpf.ProgramType, insns ...asm.Instruction) *ebpf.Collectio
 		Maps: map[string]*ebpf.MapSpec{
 			"devs":  {Name: "devs", Type: ebpf.DevMap, KeySize: 4, ValueSize: 4, MaxEntries: 8},
 			"cpus":  {Name: "cpus", Type: ebpf.CPUMap, KeySize: 4, ValueSize: 4, MaxEntries: 2},
+			"words": {Name: "words", Type: ebpf.SockMap, KeySize: 4, ValueSize: 4, MaxEntries: 2},
 			"socks": {Name: "socks", Type: ebpf.SockMap, KeySize: 4, ValueSize: 8, MaxEntries: 2},
 		},
 		Programs: map[string]*ebpf.ProgramSpec{"p": {Name: "p", Type: typ, License: "GPL", Instructions: append(insns, asm.Return())}},
@@ -149,6 +150,9 @@ func TestDevicesOfTheHost(t *testing.T) {
 		}
 		if err := c.Maps["socks"].Put(uint32(0), (*rivet.Socket)(nil)); err == nil {
 			t.Error("no socket is taken for one")
+		}
+		if b, err := c.Maps["words"].DumpJSON(); err != nil || string(b) != "[]" {
+			t.Errorf("a map of descriptors dumps as %s, %v", b, err)
 		}
 		sock := &rivet.Socket{Protocol: 6, State: 1, Local: netip.MustParseAddrPort("127.0.0.1:1"), Cookie: 77}
 		var cookie uint64
