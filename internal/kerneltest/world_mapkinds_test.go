@@ -12,6 +12,9 @@ var mapKindScripts = []Script{
 	{Object: "inner_percpu", Do: innerPerCPU},
 	{Object: "inner_walk", Do: innerWalk},
 	{Object: "inner_ring", Do: innerRing},
+	{Object: "inner_devmap", Do: innerDevMap},
+	{Object: "outer_access", Do: outerAccess},
+	{Object: "stack_loop", Do: stackLoop},
 }
 
 func lengths(s *Session, program string, lengths ...int) {
@@ -123,4 +126,51 @@ func innerRing(s *Session) {
 	lengths(s, "entry", 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28)
 	s.Inner("rings", uint32(0), "two", s.Map("two"), ebpf.UpdateAny)
 	lengths(s, "entry", 16, 17, 18, 19, 20)
+}
+
+func innerDevMap(s *Session) {
+	all := func() { lengths(s, "entry", 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29) }
+	all()
+	s.Update("one", uint32(2), uint32(1), ebpf.UpdateAny)
+	all()
+	s.Inner("sets", uint32(0), "one", s.Map("one"), ebpf.UpdateAny)
+	for _, entries := range []uint32{4, 9} {
+		m := s.NewMap(&ebpf.MapSpec{Type: ebpf.DevMap, KeySize: 4, ValueSize: 4, MaxEntries: entries})
+		s.Logf("a device: %s", Errno(m.Update(uint32(1), uint32(1), ebpf.UpdateAny)))
+		s.Inner("sets", uint32(1), "new", m, ebpf.UpdateAny)
+		all()
+	}
+}
+
+func outerAccess(s *Session) {
+	for round := range 3 {
+		for _, m := range []string{"array_reads", "array_writes", "array_frozen", "hash_reads", "hash_writes", "hash_frozen"} {
+			s.Inner(m, uint32(1), "one", s.Map("one"), ebpf.UpdateAny)
+			s.Found(m, uint32(1))
+			s.Found(m, uint32(0))
+			s.keys(m)
+			if round == 1 {
+				s.Logf("freeze %s: %s", m, Errno(s.Map(m).Freeze()))
+			}
+			if round == 2 {
+				s.Delete(m, uint32(1))
+				s.Pop(m, uint32(1))
+			}
+		}
+		lengths(s, "entry", 14+round)
+	}
+}
+
+func stackLoop(s *Session) {
+	for _, n := range []int{14, 20, 31, 64, 90, 150} {
+		lengths(s, "walk", n)
+		for range 70 {
+			var v []byte
+			if s.Map("order").LookupAndDelete(nil, &v) != nil {
+				break
+			}
+			s.Logf("%x", v)
+		}
+		s.Pop("todo", nil)
+	}
 }

@@ -213,9 +213,9 @@ func (a *arrayOfMaps) Update(uint32, []byte, []byte, uint64) error { return EINV
 // Write refuses what is no map: to Linux, a file descriptor of something else.
 func (a *arrayOfMaps) Write([]byte, []byte, uint64) error { return EBADF }
 
-// hashOfMaps is a map of kind HashOfMaps: a hash of numbers.
+// hashOfMaps is a map of kind HashOfMaps: a hash of numbers, into which no guest looks.
 type hashOfMaps struct {
-	*hash
+	hash *hash
 }
 
 func newHashOfMaps(env *Env, index int, d *bpf.Map) (Map, error) {
@@ -227,12 +227,12 @@ func newHashOfMaps(env *Env, index int, d *bpf.Map) (Map, error) {
 }
 
 func (h *hashOfMaps) Lookup(_ uint32, key []byte) uint64 {
-	p, ok := h.find(key)
+	p, ok := h.hash.find(key)
 	if !ok {
 		return 0
 	}
 	var b [8]byte
-	load(b[:], p.bytes(h.value, h.stride))
+	load(b[:], p.bytes(h.hash.value, h.hash.stride))
 	return handle(binary.LittleEndian.Uint32(b[:]))
 }
 
@@ -241,7 +241,7 @@ func (h *hashOfMaps) Put(key []byte, inner *Instance, flags uint64) error {
 	if flags > Exist {
 		return EINVAL
 	}
-	n, err := admit(h.def, inner)
+	n, err := admit(h.hash.def, inner)
 	if err != nil {
 		return err
 	}
@@ -254,5 +254,11 @@ func (h *hashOfMaps) Update(uint32, []byte, []byte, uint64) error { return EINVA
 // Write refuses what is no map.
 func (h *hashOfMaps) Write([]byte, []byte, uint64) error { return EBADF }
 
-// Take refuses, as in Linux.
-func (h *hashOfMaps) Take([]byte, []byte, uint64) error { return EOPNOTSUPP }
+func (h *hashOfMaps) Read(key, value []byte) error   { return h.hash.Read(key, value) }
+func (h *hashOfMaps) Delete(key []byte) error        { return h.hash.Delete(key) }
+func (h *hashOfMaps) NextKey(key, next []byte) error { return h.hash.NextKey(key, next) }
+
+// ReadBatch is part of [Batcher].
+func (h *hashOfMaps) ReadBatch(from uint32, keys, values []byte, take, locked bool) (n int, next uint32, err error) {
+	return h.hash.ReadBatch(from, keys, values, take, locked)
+}
