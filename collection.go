@@ -13,6 +13,7 @@ import (
 
 	"github.com/rivetbpf/rivet/internal/arena"
 	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/ctxaccess"
 	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/helpers"
 	"github.com/rivetbpf/rivet/internal/load"
@@ -144,6 +145,7 @@ func newCore(m *bpf.Module, info *load.Info, opts CollectionOptions) (*core, err
 		c.opts.CPUs = possibleCPUs()
 	}
 	rmaps.Complete(m.Maps, c.opts.CPUs)
+	ctxaccess.Refuse(m)
 	table, terr := helpers.NewTable(m, c.userHelpers())
 	if err := errors.Join(rmaps.Check(m.Maps), terr); err != nil {
 		return nil, err

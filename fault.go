@@ -21,6 +21,7 @@ const (
 	FaultHelper   = FaultKind(engine.FaultHelper)   // gave a helper bad arguments, or the helper failed; see Err
 	FaultBadCall  = FaultKind(engine.FaultBadCall)  // called, or tail-called through, what it cannot
 	FaultStopped  = FaultKind(engine.FaultStopped)  // ran when its context ended; Err wraps the context's error
+	FaultContext  = FaultKind(engine.FaultContext)  // accessed what programs of its type may not access of their context; see Err
 	FaultMachine  = FaultKind(engine.FaultMachine)  // nothing: the engine itself failed; see Err
 )
 

@@ -114,7 +114,7 @@ func runEngine(ctx context.Context, p *rivet.Program, in kernel.Input, printed *
 // shortFault says in few words what must be equal: kind, place and size.
 func shortFault(f *rivet.Fault) string {
 	kinds := map[rivet.FaultKind]string{rivet.FaultAccess: "access", rivet.FaultMisalign: "misaligned", rivet.FaultFuel: "fuel",
-		rivet.FaultHelper: "helper", rivet.FaultBadCall: "bad call", rivet.FaultMachine: "machine"}
+		rivet.FaultHelper: "helper", rivet.FaultBadCall: "bad call", rivet.FaultContext: "context", rivet.FaultMachine: "machine"}
 	kind, ok := kinds[f.Kind]
 	if !ok {
 		kind = f.Kind.String()

@@ -10,6 +10,7 @@ type Module struct {
 	Funcs    []*Func
 	Maps     []*Map
 	Kfuncs   []string // names of called kfuncs; CallKfunc's Imm is an index here
+	Traps    []Trap   // instructions that always fault: calls of HelperTrap and their index here
 	// Types are the structures of the object, by their BTF IDs, which programs pass to kfuncs
 	// that allocate.
 	Types map[uint32]*Type
@@ -50,6 +51,12 @@ type Line struct {
 	Num  int
 	Col  int // column, from 1 on; 0 where the object does not say
 	Text string
+}
+
+// Trap says why an instruction always faults.
+type Trap struct {
+	Func, Insn int
+	Why        string
 }
 
 // LineAt returns the source line of the instruction at slot pc; ok is false

@@ -9,3 +9,6 @@ const (
 	HelperLoadWord  = 0x1_0003
 	HelperAncillary = 0x1_0004 // R1: number of SKF_AD_*, R2: A, R3: X. R0: the value
 )
+
+// HelperTrap and the numbers after it stand for instructions that always fault (Module.Traps).
+const HelperTrap = 0x2_0000

@@ -76,11 +76,12 @@ const (
 	FaultHelper                    // a helper refused its arguments or failed; see Err
 	FaultBadCall                   // indirect call of something that is not a function
 	FaultStopped                   // Request.Stop turned true
+	FaultContext                   // access to what programs of the type may not access of their context; see Err
 	FaultMachine                   // the machine itself stopped: a compiler's fault, not a guest's
 )
 
 var faultNames = [...]string{"access outside guest memory", "misaligned atomic access",
-	"out of fuel", "helper failed", "call of a value that is not a function", "stopped", "machine stopped"}
+	"out of fuel", "helper failed", "call of a value that is not a function", "stopped", "context", "machine stopped"}
 
 func (k FaultKind) String() string { return faultNames[k] }
 
@@ -91,7 +92,7 @@ type Fault struct {
 	Insn int    // slot number
 	Addr uint64 // for FaultAccess, FaultMisalign and FaultBadCall
 	Size int    // bytes, for FaultAccess and FaultMisalign
-	Err  error  // for FaultHelper and FaultMachine
+	Err  error  // for FaultHelper, FaultContext and FaultMachine
 }
 
 func (f *Fault) Error() string {

@@ -2,9 +2,11 @@ package helpers
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/bits"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
+	"github.com/rivetbpf/rivet/internal/engine"
 	"github.com/rivetbpf/rivet/internal/progctx"
 )
 
@@ -14,6 +16,15 @@ var packetLoads = []*Helper{
 	{ID: bpf.HelperLoadHalf, Name: "load_half", Fn: onSKB(func(c *Call) (uint64, error) { return c.loadPacket(2), nil }), Args: []Arg{{Name: "offset", Kind: Scalar}}},
 	{ID: bpf.HelperLoadWord, Name: "load_word", Fn: onSKB(func(c *Call) (uint64, error) { return c.loadPacket(4), nil }), Args: []Arg{{Name: "offset", Kind: Scalar}}},
 	{ID: bpf.HelperAncillary, Name: "load_ancillary", Fn: onSKB(ancillary), Args: []Arg{{Name: "number", Kind: Scalar}, {Name: "a", Kind: Scalar}, {Name: "x", Kind: Scalar}}},
+}
+
+// trap is an instruction that always faults.
+func trap(i int32, why bpf.Trap) *Helper {
+	fault := &engine.Fault{Kind: engine.FaultContext, Func: why.Func, Insn: why.Insn, Err: errors.New(why.Why)}
+	return &Helper{ID: bpf.HelperTrap + i, Name: "fault", Fn: func(*Call) (uint64, error) {
+		f := *fault
+		return 0, &f
+	}}
 }
 
 // Where negative offsets count from: SKF_NET_OFF, SKF_LL_OFF.

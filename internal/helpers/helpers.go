@@ -118,6 +118,9 @@ func NewTable(m *bpf.Module, extra []*Helper) (*Table, error) {
 	for _, h := range packetLoads {
 		t.add(h)
 	}
+	for i := range m.Traps {
+		t.add(trap(int32(i), m.Traps[i]))
+	}
 	named := map[string]*Helper{}
 	for _, h := range extra {
 		if err := h.check(); err != nil {
@@ -287,6 +290,9 @@ func NameOf(m *bpf.Module, kind uint8, id int32) string {
 			return "kfunc " + m.Kfuncs[id]
 		}
 		return fmt.Sprintf("kfunc %d", id)
+	}
+	if i := int(id) - bpf.HelperTrap; i >= 0 && i < len(m.Traps) {
+		return "fault: " + m.Traps[i].Why
 	}
 	if name := Name(id); name != "" {
 		return fmt.Sprintf("helper %d (%s)", id, name)

@@ -28,7 +28,8 @@ const (
 
 // Programs of cgroups that see sockets being made and bound.
 var sockLayout = Layout{
-	Name: "struct bpf_sock", Types: []string{"CGroupSock"}, Size: sockSize, Fields: sockFields.writable("bound_dev_if mark priority"),
+	Name: "struct bpf_sock", Types: []string{"CGroupSock"}, Size: sockSize, Fields: sockFields.writable("bound_dev_if mark priority").
+		change("dst_port", func(f *Field) { f.Size = 4 }), // programs may read what was a field of 4 bytes
 }
 
 // sockOfPacket fills the socket that BPF_PROG_TEST_RUN gives a packet: bound to the addresses of its IP header.
