@@ -26,6 +26,7 @@ type runFlags struct {
 	dumpMaps bool
 	quiet    bool
 	perfMap  bool
+	cbpf     bool
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -40,8 +41,11 @@ retired instructions and what the program changed; at the end totals, and with
 
 A packet that makes the program fault counts as dropped; the rest is still run,
 and the exit status is 1. What the program prints with bpf_printk goes to
-standard error.`,
+standard error.
+
+With --cbpf the file is a filter of classic BPF, as tcpdump -dd or -ddd prints it.`,
 		Example: `  rivet run dispatch.o --pcap traffic.pcap --dump-maps
+  tcpdump -y EN10MB -dd 'udp port 53' > dns.cbpf && rivet run --cbpf dns.cbpf --pcap traffic.pcap
   rivet run filter.o --pcap in.pcap --pcap-out passed.pcapng --quiet
   rivet run tailcalls.o --program main --tail-calls propagated
   rivet run chain.o --set 'jmp_table[0]=classifier_0' --data-hex '0200 0000 0001 0200 0000 0002 0800'`,
@@ -56,6 +60,9 @@ standard error.`,
 	fs.BoolVar(&f.dumpMaps, "dump-maps", false, "print the maps at the end")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print totals only")
 	fs.BoolVar(&f.perfMap, "perf-map", false, "write symbols of the native engine's code where perf looks for them (/tmp/perf-PID.map)")
+	fs.BoolVar(&f.cbpf, "cbpf", false, "the file is a filter of classic BPF, as tcpdump -dd prints it")
+	c.MarkFlagsMutuallyExclusive("cbpf", "program")
+	c.MarkFlagsMutuallyExclusive("cbpf", "set")
 	c.MarkFlagsMutuallyExclusive("pcap", "data")
 	c.MarkFlagsMutuallyExclusive("pcap", "data-hex")
 	return c
@@ -116,7 +123,11 @@ func (a *app) run(ctx context.Context, object string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	l, err := a.load(object, &f.objectFlags)
+	load := a.load
+	if f.cbpf {
+		load = a.loadClassic
+	}
+	l, err := load(object, &f.objectFlags)
 	if err != nil {
 		return err
 	}
