@@ -2,6 +2,8 @@ package maps
 
 import (
 	"math/rand/v2"
+	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -84,6 +86,43 @@ func TestArenaPages(t *testing.T) {
 				owner[i] = 0
 			}
 		}
+	}
+}
+
+// Who is given pages at the same time as others has them alone.
+func TestArenaConcurrent(t *testing.T) {
+	m, mem, _ := make1(t, arenaDef(40))
+	a := m.Map.(*ArenaMap)
+	var wg sync.WaitGroup
+	for g := range byte(8) {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(g), 3))
+			for range 300 {
+				n := 1 + r.Uint64N(6)
+				addr := a.Alloc(0, n)
+				if addr == 0 {
+					continue
+				}
+				b, _ := mem.Bytes(addr, n*PageSize)
+				for i := 0; i < len(b); i += PageSize / 2 {
+					if b[i] != 0 {
+						t.Errorf("a page holds %d", b[i])
+					}
+					b[i] = g + 1
+				}
+				runtime.Gosched()
+				for i := 0; i < len(b); i += PageSize / 2 {
+					if b[i] != g+1 {
+						t.Errorf("a page of %d holds %d", g+1, b[i])
+					}
+				}
+				a.Free(addr, n)
+			}
+		})
+	}
+	wg.Wait()
+	if !a.free(0, a.pages) {
+		t.Error("pages were lost")
 	}
 }
 

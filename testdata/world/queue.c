@@ -33,7 +33,7 @@ __u64 counter;
 	int push_##name(struct xdp_md *ctx)                                                                            \
 	{                                                                                                              \
 		static const __u64 flags[] = { BPF_ANY, BPF_NOEXIST, BPF_EXIST, 3, 4, 1ULL << 32 };                    \
-		__u64 n = ++counter;                                                                                   \
+		__u64 n = __sync_fetch_and_add(&counter, 1) + 1;                                                       \
 		struct value v = { .a = n, .b = { n, 2, 3, 4, 5 } };                                                   \
 		__u32 which = ctx->data_end - ctx->data - 20;                                                          \
 		if (which >= 6)                                                                                        \
