@@ -23,8 +23,12 @@ type MapEntry struct {
 // type; without BTF, keys of four bytes are numbers and other bytes hex digits.
 // The value of a program array is the program's name, that of a map of maps the inner map's, that of a per-CPU map an array with
 // a value for each processor. Entries of an array that are all zero, and empty slots, are left
-// out. Keys are in order. A map that users cannot look into, such as a ring buffer, has no entries.
+// out. Keys are in order. A map that users cannot look into or go
+// through, such as a ring buffer or a queue, has no entries.
 func (m *Map) Dump() ([]MapEntry, error) {
+	if m.KeySize() == 0 {
+		return []MapEntry{}, nil
+	}
 	type keyed struct {
 		key []byte
 		MapEntry

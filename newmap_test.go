@@ -203,3 +203,31 @@ func TestOuterFromPrograms(t *testing.T) {
 		}
 	}
 }
+
+// Maps that nobody can go through dump as empty, tries with their keys as they are declared.
+func TestDumpKinds(t *testing.T) {
+	for _, c := range []struct{ object, name, want string }{
+		{"queue", "queue", "[]"},
+		{"queue", "stack", "[]"},
+		{"bloom", "odd", "[]"},
+		{"arena", "arena", "[]"},
+		{"stacks", "traces", "[]"},
+		{"mapinmap", "outer", `[{"key":0,"value":"one"},{"key":2,"value":"two"}]`},
+		{"lpm", "trie", `[{"key":{"len":24,"addr":[10,1,2,0]},"value":7}]`},
+	} {
+		m := loadWorld(t, c.object, rivet.EngineInterp).Maps[c.name]
+		if c.name == "trie" {
+			if err := m.Put([]byte{24, 0, 0, 0, 10, 1, 2, 0}, uint64(7)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c.name == "queue" {
+			if err := m.Put(nil, make([]byte, 13)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := m.DumpJSON(); err != nil || string(got) != c.want {
+			t.Errorf("%s: %s, %v, want %s", c.name, got, err, c.want)
+		}
+	}
+}

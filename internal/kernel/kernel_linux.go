@@ -170,7 +170,7 @@ func (c *Collection) Dump(name string) (json.RawMessage, error) {
 		return btfjson.Append(nil, ds, value), nil
 	}
 	keys, err := sortedKeys(m)
-	if errors.Is(err, ebpf.ErrNotSupported) { // users cannot look into it
+	if errors.Is(err, ebpf.ErrNotSupported) || m.KeySize() == 0 { // users cannot look into it, or go through it
 		return json.Marshal([]entry{})
 	}
 	if err != nil {

@@ -108,7 +108,8 @@ func goodDefinition(k *maps.Kind) *bpf.Map {
 		for _, key := range []uint32{4, 0, 8, 16} {
 			for _, value := range []uint32{8, 4, 0, 16} {
 				for _, entries := range []uint32{4096, 1, 0} {
-					d := &bpf.Map{Name: "m", Type: uint32(k.Type), KeySize: key, ValueSize: value, MaxEntries: entries, Flags: flags}
+					d := &bpf.Map{Name: "m", Type: uint32(k.Type), KeySize: key, ValueSize: value, MaxEntries: entries, Flags: flags,
+						Inner: &bpf.Map{Type: bpf.MapTypeArray, KeySize: 4, ValueSize: 4, MaxEntries: 1}}
 					if k.Check(d) == nil {
 						return d
 					}
