@@ -120,7 +120,7 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 			return err
 		}
 	}
-	s.run.Ctx, s.run.CtxAt = nil, 0
+	s.run.Ctx, s.run.CtxAt, s.context = nil, 0, progctx.Context{}
 	if size != 0 {
 		clear(s.ctx[:p.layout.Room(size)])
 		p.layout.Place(&s.context, s.ctx, s.ctxAt, size)

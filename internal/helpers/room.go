@@ -62,6 +62,9 @@ func baseLen(proto uint16) uint32 {
 // pushHeader is bpf_skb_net_hdr_push: n zeros behind the first off bytes. What lies before them moves down with its headers.
 func (c *Call) pushHeader(off, n int) error {
 	p := c.Run.Packet
+	if off < 0 || off > p.Len() { // the headers are not there
+		return maps.ENOMEM
+	}
 	if err := p.Insert(off, n); err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func (c *Call) pushHeader(off, n int) error {
 // popHeader is bpf_skb_net_hdr_pop.
 func (c *Call) popHeader(off, n int) maps.Errno {
 	p := c.Run.Packet
-	if off+n > p.Len() {
+	if off < 0 || off+n > p.Len() {
 		return maps.ENOMEM
 	}
 	c.unsum(p.Payload()[off:off+n], 0)
