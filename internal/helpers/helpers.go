@@ -33,6 +33,7 @@ var subjects = [][]*Helper{
 	roomHelpers,
 	timeHelpers,
 	printHelpers,
+	showHelpers,
 	stringHelpers,
 	sysctlHelpers,
 	lockHelpers,

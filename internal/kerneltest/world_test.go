@@ -33,6 +33,7 @@ var scripts = [][]Script{
 	taskScripts,
 	memoryScripts,
 	formatScripts,
+	showScripts,
 	tracingScripts,
 	storageScripts,
 	dynptrScripts,
