@@ -16,7 +16,7 @@ var (
 
 // LockPatience is how long a lock is waited for. Programs hold one for a few instructions; only memory
 // that was overwritten keeps a lock for ever.
-const LockPatience = 10 * time.Second
+const LockPatience = 2 * time.Second
 
 // How waiting for a lock goes on: first at once, then letting others run, then asleep.
 const (
