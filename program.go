@@ -50,7 +50,7 @@ type RunOptions struct {
 	ContextOut any
 	// Repeat runs the program so many times on the same memory. 0 means 1.
 	Repeat uint32
-	// Flags are reserved and must be 0.
+	// Flags are 0 or [TestSumComplete].
 	Flags uint32
 	// CPU is what bpf_get_smp_processor_id gives.
 	CPU uint32

@@ -25,7 +25,7 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	if opts == nil {
 		opts = &noOptions
 	}
-	if opts.Flags != 0 || p.closed.Load() || ctx != nil && ctx.Err() != nil {
+	if opts.Flags != 0 && !p.knows(opts.Flags) || p.closed.Load() || ctx != nil && ctx.Err() != nil {
 		return 0, p.refused(ctx, opts)
 	}
 	s := p.core.pool.ready()
@@ -40,6 +40,9 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	}
 	if err := p.prepare(s, opts); err != nil {
 		return 0, p.wrap(err)
+	}
+	if opts.Flags != 0 {
+		s.run.SumUp()
 	}
 	if ctx != nil {
 		s.run.Context = ctx
@@ -56,6 +59,9 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	if err != nil {
 		return r0, newFault(p.core.module, p.def.Name, stopped(ctx, err))
 	}
+	if opts.Flags != 0 && !s.run.SumHolds() {
+		return r0, p.wrap(fmt.Errorf("the packet is not what its checksum says (TestSumComplete): %w", syscall.EBADMSG))
+	}
 	if opts.DataOut != nil || opts.ContextOut != nil {
 		if err := p.finish(s, opts); err != nil {
 			return r0, p.wrap(err)
@@ -64,6 +70,13 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	return r0, nil
 }
 
+// TestSumComplete, in [RunOptions.Flags], is BPF_F_TEST_SKB_CHECKSUM_COMPLETE: the packet of a program that is given a struct
+// __sk_buff has been summed up (CHECKSUM_COMPLETE), and a program that leaves another sum than its bytes have gives EBADMSG.
+const TestSumComplete = 1 << 2
+
+// knows reports whether flags mean something for p.
+func (p *Program) knows(flags uint32) bool { return flags == TestSumComplete && p.layout.SKB() }
+
 func (p *Program) wrap(err error) error { return fmt.Errorf("program %s: %w", p.def.Name, err) }
 
 // refused says why nothing is run.
@@ -71,7 +84,7 @@ func (p *Program) refused(ctx context.Context, opts *RunOptions) error {
 	if p.closed.Load() {
 		return p.wrap(errClosed)
 	}
-	if opts.Flags != 0 {
+	if opts.Flags != 0 && !p.knows(opts.Flags) {
 		return fmt.Errorf("program %s: flags %#x: %w", p.def.Name, opts.Flags, ErrNotSupported)
 	}
 	return fmt.Errorf("program %s was not run: %w", p.def.Name, ended(ctx))

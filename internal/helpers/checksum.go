@@ -74,6 +74,21 @@ func csumAt(s uint32, off int) uint32 {
 	return s
 }
 
+// SumUp lets the packet have been summed up from its network header on (CHECKSUM_COMPLETE).
+func (r *Run) SumUp() { r.Packet.SKB.Summed, r.Packet.SKB.Sum = progctx.SummedComplete, r.sumNow() }
+
+// SumHolds reports whether skb->csum is the sum of the packet. BPF_PROG_TEST_RUN asks, also where a helper made it void.
+func (r *Run) SumHolds() bool { return csum16(r.Packet.SKB.Sum) == csum16(r.sumNow()) }
+
+func (r *Run) sumNow() uint32 {
+	p := r.Packet
+	b, ok := p.At(p.SKB.Network, int(p.End()-p.SKB.Network))
+	if !ok {
+		return 0
+	}
+	return csumPartial(b, 0)
+}
+
 // unsum and sum take bytes at an offset of the packet out of skb->csum and put them in (skb_postpull_rcsum, skb_postpush_rcsum).
 func (c *Call) unsum(b []byte, off int) {
 	if s := &c.Run.Packet.SKB; s.Summed == progctx.SummedComplete {

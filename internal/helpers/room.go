@@ -135,10 +135,8 @@ func skbChangeTail(c *Call) (uint64, error) {
 	case p.SKB.Encapsulated:
 		return errno(maps.ENOTSUPP)
 	}
-	if to < p.Len() {
-		c.unsum(p.Payload()[to:], to)
-	} else if to > p.Len() && p.SKB.Summed == progctx.SummedComplete {
-		p.SKB.Summed = progctx.SummedNone // __skb_grow_rcsum
+	if to != p.Len() && p.SKB.Summed == progctx.SummedComplete {
+		p.SKB.Summed = progctx.SummedNone // __skb_grow_rcsum, __skb_trim_rcsum
 	}
 	if err := p.Resize(0, to-p.Len()); err != nil {
 		return errno(maps.ENOMEM)
