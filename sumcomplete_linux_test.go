@@ -14,7 +14,7 @@ import (
 )
 
 // Helpers keep the sum of a packet that was summed up as Linux does, or forget to as Linux does.
-func TestSumComplete(t *testing.T) {
+func TestSumsAsInKernel(t *testing.T) {
 	testenv.NeedBPF(t)
 	values := [][]uint64{
 		{0, 14, 15, 24, 26, 40, 41, 60}, {0, 1, 4, 7, 8, 0x0008, 0xdd86, 0x00810005, 0x1234}, {0, 1, 2, 3, 4, 16, 0x4321}, {0, 2, 4, 16, 20, 0x84, 0x24},
