@@ -126,26 +126,40 @@ func (c *core) userHelpers() []*helpers.Helper {
 			row.Args = append(row.Args, helpers.Arg{Name: a.Name, Kind: helpers.Kind(a.Kind), Size: a.Size, Nullable: a.Nullable})
 		}
 		if fn := h.Func; fn != nil {
-			row.Fn = func(call *helpers.Call) (uint64, error) { return c.callUser(fn, call) }
+			row.Fn = c.guarded(fn)
 		}
 		rows[i] = row
 	}
 	return rows
 }
 
-// callUser runs a user's function; its panic becomes an error.
-func (c *core) callUser(fn func(*HelperCall) (uint64, error), call *helpers.Call) (r0 uint64, err error) {
-	hc, ok := call.User.(*HelperCall)
-	if !ok {
-		hc = &HelperCall{call: call, core: c} // once for each place in the pool
-		call.User = hc
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			r0, err = 0, &HelperPanic{Helper: call.Helper.Name, Value: p, Stack: debug.Stack()}
+// guarded makes a row's function of a user's; a panic of that becomes an error. What nothing is wrong with
+// asks for no panic: recover costs as much as the rest of the call.
+func (c *core) guarded(fn func(*HelperCall) (uint64, error)) func(*helpers.Call) (uint64, error) {
+	return func(call *helpers.Call) (r0 uint64, err error) {
+		hc, ok := call.User.(*HelperCall)
+		if !ok {
+			hc = &HelperCall{call: call, core: c} // once for each place in the pool
+			call.User = hc
 		}
-	}()
-	return fn(hc)
+		returned := false
+		defer func() {
+			if !returned {
+				r0, err = 0, panicked(call, recover())
+			}
+		}()
+		r0, err = fn(hc)
+		returned = true
+		return r0, err
+	}
+}
+
+// panicked is the error for what a user's helper gave to panic; nil while runtime.Goexit passes through.
+func panicked(call *helpers.Call, value any) error {
+	if value == nil {
+		return nil
+	}
+	return &HelperPanic{Helper: call.Helper.Name, Value: value, Stack: debug.Stack()}
 }
 
 // HelperPanic is a panic of a [Helper]'s function. It ends the run with a fault

@@ -10,12 +10,17 @@ import (
 // Fuel gives a run its fuel in slices, so that compiled code, which looks at
 // nothing but a register that counts down, comes back often enough to be
 // stopped and to let the garbage collector have its way.
+//
+// A run that is done with its first slice, as nearly all are, pays for no more than that: what
+// follows from Request.Work is kept for the next run, and what Next changes is put back only then.
 type Fuel struct {
 	left  int64 // not given out
 	slice int64
 	most  int64 // that a slice may be
+	work  int64 // Request.Work that slice and most are for
 	stop  *atomic.Bool
 
+	asked bool      // for a second slice
 	since time.Time // the clock was last looked at; zero: not yet
 	given int       // slices since then
 	again int       // after more than so many it is looked at again
@@ -47,12 +52,20 @@ func (r *Request) Bound() int64 {
 
 // Start returns the first slice: how many backward jumps may be executed before Next is asked.
 func (f *Fuel) Start(req *Request) int64 {
-	*f = Fuel{left: req.Bound(), slice: firstSlice, most: maxSlice, stop: req.Stop}
-	if req.Work > 0 {
-		f.most = min(max(sliceWork/req.Work, 1), maxSlice)
+	if f.slice == 0 || f.work != req.Work || f.asked {
+		f.anew(req.Work)
+	}
+	f.left, f.stop = req.Bound(), req.Stop
+	return f.take()
+}
+
+// anew forgets the run before and finds out how large slices may be.
+func (f *Fuel) anew(work int64) {
+	*f = Fuel{slice: firstSlice, most: maxSlice, work: work}
+	if work > 0 {
+		f.most = min(max(sliceWork/work, 1), maxSlice)
 		f.slice = min(firstSlice, f.most)
 	}
-	return f.take()
 }
 
 func (f *Fuel) take() int64 {
@@ -70,6 +83,7 @@ func (f *Fuel) Next() (n int64, why FaultKind, ok bool) {
 	if f.left == 0 {
 		return 0, FaultFuel, false
 	}
+	f.asked = true
 	if f.given++; f.given > f.again {
 		f.measure()
 	}

@@ -140,30 +140,46 @@ func (e *Engine) refused(req *engine.Request) error {
 }
 
 // serve goes on with a run that left its code for something else than its return.
+// The way of a helper call is here in full: it is short, and each call of Go costs as much as a quarter of it.
 func (e *Engine) serve(m *machine, req *engine.Request) (engine.Result, error) {
 	defer e.leave(m) // a panic of a helper, and runtime.Goexit, pass through here, too
+	x := &m.st.x
 	for {
 		switch m.st.reason {
 		case leftReturn:
-			return m.result(m.st.x[rv.A5]), nil
+			return m.result(x[rv.A5]), nil
 		case leftFault:
 			if fault := e.fault(m); fault != nil {
 				return m.result(0), fault
 			}
 			resume(m.st)
-		default:
-			r0, done, err := e.helper(m, req)
-			if done {
-				return m.result(r0), err
-			}
-			m.st.x[rv.A0] = r0
-			if e.poison {
-				m.clobber()
-				resume(m.st)
-				continue
-			}
-			goOn(m.st)
+			continue
 		}
+		kind, id, number := uint8(bpf.CallHelper), int32(x[riscv64.RegGate]), x[riscv64.RegGate]
+		if number >= engine.MaxHelper { // the register alone does not say which helper it is
+			c, err := e.Call(m.st.pc, number)
+			if err != nil {
+				return m.result(0), err
+			}
+			kind, id = c.Kind, c.ID
+		}
+		slice := int64(x[riscv64.RegFuel])
+		m.fuel.Lend(req, slice)
+		r0, err := req.Gate.Helper(kind, id, (*[5]uint64)(x[rv.A0:]))
+		if left := m.fuel.Reclaim(req, slice); left != slice {
+			x[riscv64.RegFuel] = uint64(left)
+		}
+		if err != nil || m.fuel.Stopped() {
+			r0, err = e.ended(m, number, err)
+			return m.result(r0), err
+		}
+		x[rv.A0] = r0
+		if e.poison {
+			m.clobber()
+			resume(m.st)
+			continue
+		}
+		goOn(m.st)
 	}
 }
 
@@ -188,40 +204,18 @@ func (m *machine) result(r0 uint64) engine.Result {
 	return engine.Result{R0: r0, Left: m.fuel.Unused(int64(m.st.x[riscv64.RegFuel]))}
 }
 
-// helper runs a helper. Where the gate register alone says which, the place of
-// the call is looked up only when it goes wrong.
-func (e *Engine) helper(m *machine, req *engine.Request) (r0 uint64, done bool, err error) {
-	number := m.st.x[riscv64.RegGate]
-	kind, id := uint8(bpf.CallHelper), int32(number)
-	if number >= engine.MaxHelper {
-		c, err := e.Call(m.st.pc, number)
-		if err != nil {
-			return 0, true, err
-		}
-		kind, id = c.Kind, c.ID
-	}
-	slice := int64(m.st.x[riscv64.RegFuel])
-	m.fuel.Lend(req, slice)
-	r0, err = req.Gate.Helper(kind, id, (*[5]uint64)(m.st.x[rv.A0:]))
-	m.st.x[riscv64.RegFuel] = uint64(m.fuel.Reclaim(req, slice))
-	if err == nil && !m.fuel.Stopped() {
-		return r0, false, nil
-	}
-	return e.ended(m, number, err)
-}
-
 // ended ends a run behind a helper: it failed, or the run was stopped meanwhile.
-func (e *Engine) ended(m *machine, number uint64, err error) (r0 uint64, done bool, _ error) {
+func (e *Engine) ended(m *machine, number uint64, err error) (r0 uint64, _ error) {
 	c, cerr := e.Call(m.st.pc, number)
 	switch {
 	case cerr != nil:
-		return 0, true, cerr
+		return 0, cerr
 	case err == nil:
-		return 0, true, c.Stopped()
+		return 0, c.Stopped()
 	}
 	exit, fault := c.Failed(err)
 	if exit != nil {
-		return exit.R0, true, nil
+		return exit.R0, nil
 	}
-	return 0, true, fault
+	return 0, fault
 }
