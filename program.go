@@ -33,7 +33,7 @@ type Program struct {
 // RunOptions control [Program.Run]. Fields that cilium/ebpf has too mean the same.
 type RunOptions struct {
 	// Data is the packet: for XDP and for programs that are given a struct
-	// __sk_buff, from the Ethernet header on. It may be empty. It lies at an
+	// __sk_buff, from the Ethernet header on (of those, tc's alone see that header). It may be empty. It lies at an
 	// address that is 2 modulo 4, behind 256 bytes of headroom, as a network
 	// driver would leave it.
 	Data []byte
