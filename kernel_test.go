@@ -41,13 +41,6 @@ func outMap(t *testing.T, lookup func(key, value any) error) (vals [64]uint64) {
 	return vals
 }
 
-func frame(dst byte, ethertype uint16, n int) []byte {
-	b := bytes.Repeat([]byte{dst}, 6)
-	b = append(b, 2, 0, 0, 0, 0, 1)
-	b = binary.BigEndian.AppendUint16(b, ethertype)
-	return append(b, bytes.Repeat([]byte{0xff}, n)...)
-}
-
 func TestContextsAsInKernel(t *testing.T) {
 	k := inKernel(t)
 	given := make([]byte, 192)

@@ -33,7 +33,8 @@ func main() {
 	flag.Parse()
 	files := flag.Args()
 	if len(files) == 0 {
-		files = []string{"README.md", "examples/tailcalls/README.md", "examples/dispatch/README.md", "docs/DEBUGGING.md", "docs/PERFORMANCE.md", "docs/MIGRATING.md", "examples/firewall/README.md"}
+		files = []string{"README.md", "examples/tailcalls/README.md", "examples/dispatch/README.md", "docs/DEBUGGING.md", "docs/PERFORMANCE.md", "docs/MIGRATING.md", "examples/firewall/README.md",
+			"docs/SUPPORT.md"}
 	}
 	if err := run(files, *check, *measure); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
