@@ -31,6 +31,7 @@ var subjects = [][]*Helper{
 	skbHelpers,
 	checksumHelpers,
 	roomHelpers,
+	lwtHelpers,
 	timeHelpers,
 	printHelpers,
 	showHelpers,

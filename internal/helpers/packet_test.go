@@ -35,7 +35,7 @@ func packetRun(t *testing.T, progType string, data, user []byte) *Run {
 	if err := l.Fill(&c, user, &p); err != nil {
 		t.Fatal(err)
 	}
-	run.Layout, run.Packet, run.Ctx, run.CtxAt = l, &p, c.Bytes, ctxAt
+	run.Layout, run.Packet, run.Ctx, run.CtxAt, run.Type = l, &p, c.Bytes, ctxAt, progType
 	return run
 }
 
@@ -45,12 +45,12 @@ func TestPacketHelpersTakeAnything(t *testing.T) {
 	values := []uint64{0, 1, 2, 3, 4, 8, 12, 14, 20, 34, 40, 60, 64, 100, 255, 256, 0xfff, 0x1000, 0xffff, 0x10000, 0x0008, 0xdd86, 0x0081, 0xa888, 1 << 31, 1<<31 - 1, 1<<32 - 1,
 		1 << 56, 1<<64 - 1, 1<<64 - 4, 1<<64 - 20, 1<<64 - 60}
 	var ids []int32
-	for _, rows := range [][]*Helper{xdpHelpers, skbHelpers, checksumHelpers, roomHelpers, packetLoads} {
+	for _, rows := range [][]*Helper{xdpHelpers, skbHelpers, checksumHelpers, roomHelpers, lwtHelpers, packetLoads} {
 		for _, h := range rows {
 			ids = append(ids, h.ID)
 		}
 	}
-	for _, typ := range []string{"XDP", "SchedCLS", "SocketFilter", "CGroupSKB", "LWTXmit", "SkSKB", "FlowDissector", "SkReuseport", progctx.TypeClassic, "Kprobe"} {
+	for _, typ := range []string{"XDP", "SchedCLS", "SocketFilter", "CGroupSKB", "LWTIn", "LWTXmit", "SkSKB", "FlowDissector", "SkReuseport", progctx.TypeClassic, "Kprobe"} {
 		for range 60 {
 			data := make([]byte, r.IntN(80))
 			for i := range data {

@@ -22,6 +22,7 @@ var scripts = [][]Script{
 	flowScripts,
 	netScripts, sockScripts,
 	packetScripts,
+	lwtScripts,
 	ringbufScripts,
 	perfScripts,
 	lpmScripts,

@@ -27,7 +27,9 @@ const (
 	SkbHash        = 68
 	SkbGSOSegs     = 164
 	SkbSk          = 168
+	SkbTstamp      = 152
 	SkbGSOSize     = 176
+	SkbTstampType  = 180
 	skbData        = 76
 	skbDataEnd     = 80
 	skbFamily      = 88
