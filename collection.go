@@ -85,6 +85,7 @@ func newCollection(spec *ebpf.CollectionSpec, opts CollectionOptions) (*Collecti
 	if c.pool.world.Types = opts.KernelTypes; c.pool.world.Types == nil {
 		c.pool.world.Types = spec.Types
 	}
+	c.pool.world.Ksyms = opts.Ksyms
 	coll := c.collection()
 	if err := coll.fill(spec); err != nil {
 		coll.Close()

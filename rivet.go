@@ -133,7 +133,8 @@ type CollectionOptions struct {
 	// Kconfig gives the values of extern __kconfig variables, written as in a
 	// kernel's .config file. Missing ones are taken from the host, where it tells them.
 	Kconfig map[string]string
-	// Ksyms gives the addresses of extern __ksym variables. Weak ones that are not listed are 0.
+	// Ksyms gives the addresses of extern __ksym variables. Weak ones that are not listed are 0. They are also what
+	// bpf_kallsyms_lookup_name finds.
 	Ksyms map[string]uint64
 	// MaxMemory bounds the guest memory of the collection in bytes: its maps, and
 	// stacks, contexts and packets of the runs. 0: as much as is needed, up to

@@ -27,12 +27,13 @@ type World struct {
 	RCU    *rcu.Domain
 	Maps   []*maps.Instance
 	Table  *Table
-	Clock  func() uint64 // nanoseconds since the machine started, time suspended left out
-	Boot   func() uint64 // the same, time suspended counted
-	TAI    func() uint64 // nanoseconds since 1970, leap seconds counted
-	Random func() uint32 // for get_prandom_u32
-	Host   host.Host     // the machine around
-	Types  *btf.Spec     // of the kernel, or of the object itself; nil: none are known
+	Clock  func() uint64     // nanoseconds since the machine started, time suspended left out
+	Boot   func() uint64     // the same, time suspended counted
+	TAI    func() uint64     // nanoseconds since 1970, leap seconds counted
+	Random func() uint32     // for get_prandom_u32
+	Host   host.Host         // the machine around
+	Types  *btf.Spec         // of the kernel, or of the object itself; nil: none are known
+	Ksyms  map[string]uint64 // addresses of the kernel's symbols
 	// Objects are the structs of the kernel that helpers gave programs pointers to.
 	Objects Objects
 	Timers  *Timers

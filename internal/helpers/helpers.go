@@ -35,6 +35,7 @@ var subjects = [][]*Helper{
 	timeHelpers,
 	printHelpers,
 	showHelpers,
+	kernelNameHelpers,
 	stringHelpers,
 	sysctlHelpers,
 	lockHelpers,
@@ -117,7 +118,7 @@ func NewTable(m *bpf.Module, extra []*Helper) (*Table, error) {
 			}
 		}
 	}
-	for _, h := range packetLoads {
+	for _, h := range loweredInsns {
 		t.add(h)
 	}
 	for i := range m.Traps {
@@ -304,7 +305,7 @@ func NameOf(m *bpf.Module, kind uint8, id int32) string {
 
 // Name returns the name of a helper number as Linux spells it, without bpf_, "" when it has none.
 func Name(id int32) string {
-	for _, h := range packetLoads {
+	for _, h := range loweredInsns {
 		if h.ID == id {
 			return h.Name
 		}

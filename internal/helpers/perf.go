@@ -7,13 +7,17 @@ import (
 	"github.com/rivetbpf/rivet/internal/progctx"
 )
 
-// Perf event arrays: enum bpf_func_id 22, 25, 55, 111 and 121; kernel/trace/bpf_trace.c, net/core/filter.c.
+// Perf events and their arrays: enum bpf_func_id 22, 25, 55, 56, 111, 119 and 121; kernel/trace/bpf_trace.c, net/core/filter.c.
 var perfHelpers = []*Helper{
 	{ID: 22, Name: "perf_event_read", Fn: perfEventRead,
 		Args: []Arg{perfArg, {Name: "flags", Kind: Scalar}}},
 	{ID: 25, Name: "perf_event_output", Fn: perfEventOutput, Args: perfOutputArgs(Arg{Name: "ctx", Kind: Ctx})},
 	{ID: 55, Name: "perf_event_read_value", Fn: perfEventReadValue,
 		Args: []Arg{perfArg, {Name: "flags", Kind: Scalar}, {Name: "buf", Kind: MemW}, {Name: "size", Kind: Size}}},
+	{ID: 56, Name: "perf_prog_read_value", Fn: perfProgReadValue,
+		Args: []Arg{{Name: "ctx", Kind: Ctx}, {Name: "buf", Kind: MemW}, {Name: "buf_size", Kind: Size}}},
+	{ID: 119, Name: "read_branch_records", Fn: readBranchRecords, Args: []Arg{{Name: "ctx", Kind: Ctx},
+		{Name: "buf", Kind: MemW, Nullable: true}, {Name: "size", Kind: SizeOrZero}, {Name: "flags", Kind: Scalar}}},
 	{ID: 111, Name: "skb_output", Fn: objectOutput, Args: perfOutputArgs(Arg{Name: "skb", Kind: Scalar})},
 	{ID: 121, Name: "xdp_output", Fn: objectOutput, Args: perfOutputArgs(Arg{Name: "xdp", Kind: Scalar})},
 }
@@ -93,4 +97,22 @@ func perfEventReadValue(c *Call) (uint64, error) {
 	le.PutUint64(c.Mem[2][8:], uint64(on))
 	le.PutUint64(c.Mem[2][16:], uint64(on))
 	return 0, nil
+}
+
+// perfProgReadValue is bpf_perf_prog_read_value for an event that has counted nothing: there is none.
+func perfProgReadValue(c *Call) (uint64, error) {
+	clear(c.Mem[1])
+	if len(c.Mem[1]) != 24 {
+		return maps.Guest(maps.EINVAL), nil
+	}
+	return 0, nil
+}
+
+// readBranchRecords is bpf_read_branch_records of a sample that has no branches. Its flag asks how large they are.
+func readBranchRecords(c *Call) (uint64, error) {
+	const size = 1 // BPF_F_GET_BRANCH_RECORDS_SIZE
+	if c.Args[3]&^size != 0 {
+		return maps.Guest(maps.EINVAL), nil
+	}
+	return maps.Guest(maps.ENOENT), nil
 }

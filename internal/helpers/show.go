@@ -138,9 +138,22 @@ func (s *shower) show(t, named btf.Type, at uint64, nest int) {
 	}
 }
 
-// kindOf is the number of a kind that cannot be shown (BTF_KIND_*).
+// kindOf is the number of the kind of a type that has a name (BTF_KIND_*).
 func kindOf(t btf.Type) int64 {
-	switch t.(type) {
+	switch t := t.(type) {
+	case *btf.Int:
+		return 1
+	case *btf.Struct:
+		return 4
+	case *btf.Union:
+		return 5
+	case *btf.Enum:
+		if t.Size == 8 {
+			return 19
+		}
+		return 6
+	case *btf.Typedef:
+		return 8
 	case *btf.Fwd:
 		return 7
 	case *btf.Func:
@@ -153,6 +166,8 @@ func kindOf(t btf.Type) int64 {
 		return 15
 	case *btf.Float:
 		return 16
+	case *btf.TypeTag:
+		return 18
 	}
 	return 0
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/rivetbpf/rivet/internal/maps"
 )
 
-// Stacks, and cgroups of tasks and packets: enum bpf_func_id 27, 67, 33 and 37 (kernel/bpf/stackmap.c,
+// Stacks, and cgroups of tasks and packets: enum bpf_func_id 27, 67, 141, 33 and 37 (kernel/bpf/stackmap.c,
 // kernel/trace/bpf_trace.c, net/core/filter.c). Stacks are those that the host tells of.
 var stackHelpers = []*Helper{
 	{ID: 27, Name: "get_stackid", Fn: getStackID, Args: []Arg{{Name: "ctx", Kind: Scalar}, {Name: "map", Kind: MapOf, Type: ebpf.StackTrace}, {Name: "flags", Kind: Scalar}}},
 	{ID: 67, Name: "get_stack", Fn: getStack, Args: []Arg{{Name: "ctx", Kind: Scalar}, {Name: "buf", Kind: MemW}, {Name: "size", Kind: SizeOrZero}, {Name: "flags", Kind: Scalar}}},
+	{ID: 141, Name: "get_task_stack", Fn: getTaskStack, Args: []Arg{{Name: "task", Kind: Scalar}, {Name: "buf", Kind: MemW}, {Name: "size", Kind: SizeOrZero}, {Name: "flags", Kind: Scalar}}},
 	{ID: 37, Name: "current_task_under_cgroup", Args: []Arg{{Name: "map", Kind: MapOf, Type: ebpf.CGroupArray}, {Name: "index", Kind: Scalar}},
 		Fn: func(c *Call) (uint64, error) { return c.under(1, c.Run.task().Cgroups), nil }},
 	{ID: 33, Name: "skb_under_cgroup", Args: []Arg{{Name: "skb", Kind: Ctx}, {Name: "map", Kind: MapOf, Type: ebpf.CGroupArray}, {Name: "index", Kind: Scalar}},
@@ -39,17 +40,38 @@ func getStackID(c *Call) (uint64, error) {
 
 // getStack is bpf_get_stack: what it returns is how many bytes of the buffer it filled. The rest is zeroed.
 func getStack(c *Call) (uint64, error) {
+	return c.fillStack(true)
+}
+
+// getTaskStack is bpf_get_task_stack. Of another task than the current one, Linux does not tell the user's frames, and
+// no host the kernel's.
+func getTaskStack(c *Call) (uint64, error) {
+	t, err := c.taskAt(0)
+	if err != nil {
+		return 0, err
+	}
+	pid := t.PID
+	return c.fillStack(pid == c.Run.task().PID)
+}
+
+func (c *Call) fillStack(current bool) (uint64, error) {
 	buf, flags := c.Mem[1], c.Args[3]
 	clear(buf)
 	if flags&^(maps.StackSkip|maps.StackUser|maps.StackUserBuildID) != 0 {
 		return maps.Guest(maps.EINVAL), nil
 	}
-	size, buildID := 8, flags&maps.StackUserBuildID != 0
+	size, buildID, user := 8, flags&maps.StackUserBuildID != 0, flags&maps.StackUser != 0
 	if buildID {
 		size = maps.BuildIDSize
 	}
-	if buildID && flags&maps.StackUser == 0 || len(buf)%size != 0 {
+	if buildID && !user || len(buf)%size != 0 {
 		return maps.Guest(maps.EINVAL), nil
+	}
+	if !current {
+		if user {
+			return maps.Guest(maps.EOPNOTSUPP), nil
+		}
+		return maps.Guest(maps.EFAULT), nil
 	}
 	stack, skip := c.stack(flags), int(flags&maps.StackSkip)
 	if len(stack) == 0 || len(stack) < skip {

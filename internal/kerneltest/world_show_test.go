@@ -27,6 +27,12 @@ var showScripts = []Script{
 		s.Run("refused", Input{})
 		s.showAll()
 	}},
+	{Object: "names", Options: rivet.CollectionOptions{KernelTypes: kernelTypes, Ksyms: map[string]uint64{"schedule": 0xffff_ffff_8100_0000}},
+		Do: func(s *Session) {
+			s.Run("types", Input{})
+			s.Run("symbols", Input{})
+		}},
+	{Object: "taskstack", Do: func(s *Session) { s.Run("refused", Input{}) }},
 }
 
 // showAll shows memory as every type of the kernel that it can be, with all flags in turn.
