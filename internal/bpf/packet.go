@@ -10,5 +10,8 @@ const (
 	HelperAncillary = 0x1_0004 // R1: number of SKF_AD_*, R2: A, R3: X. R0: the value
 )
 
+// HelperNoTarget faults: R1 holds what an indirect jump was to go to, and is in none of its tables.
+const HelperNoTarget = 0x1_0005
+
 // HelperTrap and the numbers after it stand for instructions that always fault (Module.Traps).
 const HelperTrap = 0x2_0000

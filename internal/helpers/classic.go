@@ -3,6 +3,7 @@ package helpers
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/bits"
 
 	"github.com/rivetbpf/rivet/internal/bpf"
@@ -10,12 +11,18 @@ import (
 	"github.com/rivetbpf/rivet/internal/progctx"
 )
 
-// What LD_ABS and LD_IND, and the extensions of classic BPF, become: net/core/filter.c.
-var packetLoads = []*Helper{
+// What instructions become that package load lowers: LD_ABS and LD_IND, the extensions of classic BPF
+// (net/core/filter.c), and jumps that lead nowhere.
+var loweredInsns = []*Helper{
 	{ID: bpf.HelperLoadByte, Name: "load_byte", Fn: onSKB(func(c *Call) (uint64, error) { return c.loadPacket(1), nil }), Args: []Arg{{Name: "offset", Kind: Scalar}}},
 	{ID: bpf.HelperLoadHalf, Name: "load_half", Fn: onSKB(func(c *Call) (uint64, error) { return c.loadPacket(2), nil }), Args: []Arg{{Name: "offset", Kind: Scalar}}},
 	{ID: bpf.HelperLoadWord, Name: "load_word", Fn: onSKB(func(c *Call) (uint64, error) { return c.loadPacket(4), nil }), Args: []Arg{{Name: "offset", Kind: Scalar}}},
 	{ID: bpf.HelperAncillary, Name: "load_ancillary", Fn: onSKB(ancillary), Args: []Arg{{Name: "number", Kind: Scalar}, {Name: "a", Kind: Scalar}, {Name: "x", Kind: Scalar}}},
+	{ID: bpf.HelperNoTarget, Name: "gotox", Fn: noTarget, Args: []Arg{{Name: "target", Kind: Scalar}}},
+}
+
+func noTarget(c *Call) (uint64, error) {
+	return 0, fmt.Errorf("indirect jump to %#x, which is in no jump table of the function", c.Args[0])
 }
 
 // trap is an instruction that always faults.

@@ -36,6 +36,7 @@ var subjects = [][]*Helper{
 	printHelpers,
 	showHelpers,
 	kernelNameHelpers,
+	fileHelpers,
 	stringHelpers,
 	sysctlHelpers,
 	lockHelpers,

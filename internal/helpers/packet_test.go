@@ -45,7 +45,7 @@ func TestPacketHelpersTakeAnything(t *testing.T) {
 	values := []uint64{0, 1, 2, 3, 4, 8, 12, 14, 20, 34, 40, 60, 64, 100, 255, 256, 0xfff, 0x1000, 0xffff, 0x10000, 0x0008, 0xdd86, 0x0081, 0xa888, 1 << 31, 1<<31 - 1, 1<<32 - 1,
 		1 << 56, 1<<64 - 1, 1<<64 - 4, 1<<64 - 20, 1<<64 - 60}
 	var ids []int32
-	for _, rows := range [][]*Helper{xdpHelpers, skbHelpers, checksumHelpers, roomHelpers, lwtHelpers, packetLoads} {
+	for _, rows := range [][]*Helper{xdpHelpers, skbHelpers, checksumHelpers, roomHelpers, lwtHelpers, loweredInsns} {
 		for _, h := range rows {
 			ids = append(ids, h.ID)
 		}

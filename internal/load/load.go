@@ -129,6 +129,7 @@ type collection struct {
 	kfuncs map[string]int
 	extern externs
 	fields *fieldReader
+	tables *jumpTables
 }
 
 func newCollection(spec *ebpf.CollectionSpec, opts Options) (c *collection, err error) {
@@ -159,6 +160,7 @@ func newCollection(spec *ebpf.CollectionSpec, opts Options) (c *collection, err 
 		c.maps = append(c.maps, d)
 	}
 	c.merger = newMerger(c.maps)
+	c.tables = c.jumpTablesOf(spec)
 	return c, nil
 }
 
@@ -205,7 +207,7 @@ func (c *collection) load(name string, p *ebpf.ProgramSpec) error {
 	if err != nil {
 		return err
 	}
-	u := &unit{name: name, typ: p.Type.String(), section: p.SectionName, maps: c.maps}
+	u := &unit{name: name, typ: p.Type.String(), section: p.SectionName, maps: c.maps, tables: c.tables}
 	if err := c.convert(u, insns); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ func TestMended(t *testing.T) {
 		{"bss", "reference to", []string{"entry"}, []string{".bss.mine", ".data.mine", ".rodata.mine"}},
 		{"private", "reference to", []string{"entry"}, []string{".bss.A"}},
 		{"inner", "unsupported value type", []string{"entry"}, []string{"in", "outer"}},
+		{"jumptable", "reference to", []string{"large", "small"}, []string{".jumptables"}},
 		{"linked", "duplicate symbol work", []string{"entry", "entry2"}, []string{".bss"}},
 		{"nosize", "no instructions found", []string{"first", "second"}, nil},
 		{"structops", "'.struct_ops' section", []string{"fa", "fb"}, []string{"linked"}},

@@ -25,6 +25,7 @@ type unit struct {
 	lines              []bpf.Line     // sorted, slots of the whole program
 	maps               []*bpf.Map
 	kfuncs             int // how many kfuncs there are
+	tables             *jumpTables
 
 	funcs []fn
 	refs  []int32 // slots of calls and loads that resolve has work with
@@ -51,7 +52,7 @@ type fn struct {
 // prepare takes a unit from raw instructions to functions that are valid,
 // resolved against each other and analysed.
 func (u *unit) prepare() error {
-	if err := u.lowerPacketLoads(); err != nil {
+	if err := u.lower(); err != nil {
 		return err
 	}
 	if err := u.split(); err != nil {

@@ -69,7 +69,7 @@ func (f *fn) badOpcode(pc int, r *rule) error {
 	in := f.insns[pc]
 	switch {
 	case r.special == gotoX:
-		return f.insnError(pc, "indirect jump (gotox) is not supported")
+		return f.insnError(pc, "indirect jump (gotox) without a jump table: section %s of the object holds those", jumpTablesSection)
 	case in.Op == 0 && pc > 0 && f.insns[pc-1].IsLDDW():
 		return f.insnError(pc, "second half of a 64-bit immediate load without a first")
 	}

@@ -30,6 +30,7 @@ type Result struct {
 var mends = []func(*file) error{
 	sectionNames,
 	externSymbols,
+	jumpTables,
 	unknownTargets,
 	sizes,
 	duplicates,

@@ -7,6 +7,8 @@ dir=internal/objfile/testdata
 for src in "$dir"/*.c; do
 	bpf_clang v4 "$src" "${src%.c}.o"
 done
-"$CLANG" --target=bpf -c "$dir/nosize.S" -o "$dir/nosize.o"
+for src in "$dir"/*.S; do
+	"$CLANG" --target=bpf -c "$src" -o "${src%.S}.o"
+done
 bpftool gen object "$dir/linked.o" "$dir/dup1.o" "$dir/dup2.o"
 rm "$dir/dup1.o" "$dir/dup2.o"
