@@ -124,6 +124,8 @@ type RunResult struct {
 	Output []byte
 	// SysctlValue is what the program set with bpf_sysctl_set_new_value; nil: nothing.
 	SysctlValue []byte
+	// SecureExec is whether what is executed is to run securely (bpf_bprm_opts_set); nil: the program did not say.
+	SecureExec *bool
 	// Retval is RunOptions.Retval, or what the program set with bpf_set_retval.
 	Retval int32
 }
@@ -138,6 +140,10 @@ func (r *RunResult) effects(run *helpers.Run) {
 	if e.Overridden {
 		rc := e.Override
 		r.Override = &rc
+	}
+	if e.ExecSet {
+		secure := e.SecureExec
+		r.SecureExec = &secure
 	}
 	r.Output = append([]byte(nil), e.Seq...)
 	r.Retval = run.Retval

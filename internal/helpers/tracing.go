@@ -46,10 +46,17 @@ type Effects struct {
 	Overridden bool
 	Seq        []byte // what it printed with seq_printf and the like
 	Sysctl     []byte // what is to be written to the sysctl; nil: what was to be anyway
+	SecureExec bool   // how the program is to be started, if ExecSet
+	ExecSet    bool
 }
 
 // maxEffects bounds what a run can make its caller keep.
 const maxEffects = 1024
+
+// any reports whether there are some.
+func (e *Effects) any() bool {
+	return len(e.Signals)|len(e.Seq) != 0 || e.Overridden || e.ExecSet || e.Sysctl != nil
+}
 
 // reset forgets them and keeps the memory.
 func (e *Effects) reset() { *e = Effects{Signals: e.Signals[:0], Seq: e.Seq[:0]} }

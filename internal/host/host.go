@@ -14,6 +14,7 @@ type Host interface {
 	Processors
 	Memory
 	Stacks
+	Files
 }
 
 // Default is the host where the user gives none.
