@@ -126,6 +126,8 @@ type RunResult struct {
 	SysctlValue []byte
 	// SecureExec is whether what is executed is to run securely (bpf_bprm_opts_set); nil: the program did not say.
 	SecureExec *bool
+	// Remote is what it decoded of a remote control's signals (bpf_rc_keydown and its kin), at most 1024 events.
+	Remote []RemoteEvent
 	// Retval is RunOptions.Retval, or what the program set with bpf_set_retval.
 	Retval int32
 }
@@ -145,6 +147,7 @@ func (r *RunResult) effects(run *helpers.Run) {
 		secure := e.SecureExec
 		r.SecureExec = &secure
 	}
+	r.Remote = append([]RemoteEvent(nil), e.Remote...)
 	r.Output = append([]byte(nil), e.Seq...)
 	r.Retval = run.Retval
 	r.SysctlValue = e.Sysctl
@@ -152,6 +155,16 @@ func (r *RunResult) effects(run *helpers.Run) {
 
 // Sysctl is a file of /proc/sys that somebody accesses.
 type Sysctl = helpers.Sysctl
+
+// RemoteEvent is something that a program decoded, as [RunResult] has it.
+type RemoteEvent = helpers.RemoteEvent
+
+// The kinds of a [RemoteEvent].
+const (
+	RemoteKey    = helpers.RemoteKey    // a key was pressed
+	RemoteRepeat = helpers.RemoteRepeat // it was kept pressed
+	RemoteMove   = helpers.RemoteMove   // the pointer was moved
+)
 
 // Signal is one that a program sent, as [RunResult] has it.
 type Signal = helpers.Signal

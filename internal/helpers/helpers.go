@@ -37,6 +37,7 @@ var subjects = [][]*Helper{
 	showHelpers,
 	kernelNameHelpers,
 	fileHelpers,
+	remoteHelpers,
 	stringHelpers,
 	sysctlHelpers,
 	lockHelpers,

@@ -48,6 +48,7 @@ type Effects struct {
 	Sysctl     []byte // what is to be written to the sysctl; nil: what was to be anyway
 	SecureExec bool   // how the program is to be started, if ExecSet
 	ExecSet    bool
+	Remote     []RemoteEvent
 }
 
 // maxEffects bounds what a run can make its caller keep.
@@ -55,11 +56,11 @@ const maxEffects = 1024
 
 // any reports whether there are some.
 func (e *Effects) any() bool {
-	return len(e.Signals)|len(e.Seq) != 0 || e.Overridden || e.ExecSet || e.Sysctl != nil
+	return len(e.Signals)|len(e.Seq)|len(e.Remote) != 0 || e.Overridden || e.ExecSet || e.Sysctl != nil
 }
 
 // reset forgets them and keeps the memory.
-func (e *Effects) reset() { *e = Effects{Signals: e.Signals[:0], Seq: e.Seq[:0]} }
+func (e *Effects) reset() { *e = Effects{Signals: e.Signals[:0], Seq: e.Seq[:0], Remote: e.Remote[:0]} }
 
 // getBranchSnapshot is bpf_get_branch_snapshot on a processor that records no branches.
 func getBranchSnapshot(c *Call) (uint64, error) {
