@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rivetbpf/rivet/internal/engine"
-	"github.com/rivetbpf/rivet/internal/helpers"
 	"github.com/rivetbpf/rivet/internal/progctx"
 	"github.com/rivetbpf/rivet/internal/trace"
 )
@@ -28,13 +27,18 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	if opts.Flags != 0 && !p.knows(opts.Flags) || p.closed.Load() || ctx != nil && ctx.Err() != nil {
 		return 0, p.refused(ctx, opts)
 	}
-	s := p.core.pool.ready()
+	pool := p.core.pool
+	s := pool.ready()
 	if s == nil {
-		if s, err = p.core.pool.await(ctx); err != nil {
+		if s, err = pool.await(ctx); err != nil {
 			return 0, p.wrap(err)
 		}
 	}
-	defer p.core.pool.put(s)
+	defer func() { // pool.put in place
+		if !s.tidy() || !pool.spot.Leave(s.number) {
+			pool.takeBack(s)
+		}
+	}()
 	if s.reader != nil {
 		s.reader.Enter(s.run.World.RCU)
 	}
@@ -45,8 +49,7 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 		s.run.SumUp()
 	}
 	if ctx != nil {
-		s.run.Context = ctx
-		defer s.stopWith(ctx)()
+		s.stopWith(ctx)
 	}
 	if detail == nil && opts.Repeat <= 1 {
 		s.clean(&p.core.geometry)
@@ -90,14 +93,15 @@ func (p *Program) refused(ctx context.Context, opts *RunOptions) error {
 	return fmt.Errorf("program %s was not run: %w", p.def.Name, ended(ctx))
 }
 
-// stopWith stops the prepared run when ctx ends, until it is told that the run is over.
-func (s *slot) stopWith(ctx context.Context) (over func() bool) {
+// stopWith stops the prepared run when ctx ends, until s.unwatch is called.
+func (s *slot) stopWith(ctx context.Context) {
+	s.run.Context, s.untidy = ctx, true
 	if ctx.Done() == nil {
-		return func() bool { return true }
+		return
 	}
 	stop := new(atomic.Bool) // of this run alone: the context may set it when the run is over
 	s.requests[0].Stop = stop
-	return context.AfterFunc(ctx, func() { stop.Store(true) })
+	s.unwatch = context.AfterFunc(ctx, func() { stop.Store(true) })
 }
 
 // ended says why ctx ended.
@@ -127,39 +131,42 @@ func (p *Program) prepare(s *slot, opts *RunOptions) error {
 			return err
 		}
 	}
-	s.pkt = progctx.Packet{}
 	if len(opts.Data) != 0 || p.layout.EmptyPacket {
-		if err := p.placePacket(s, user, opts.Data); err != nil {
+		if user == nil && p.layout.Packet && s.packet.Fits(len(opts.Data)) {
+			s.packet.Place(&s.pkt, opts.Data, 0, s.more)
+		} else if err := p.placePacket(s, user, opts.Data); err != nil {
 			return err
 		}
+	} else if s.pkt.Start != 0 {
+		s.pkt = progctx.Packet{}
 	}
-	s.run.Ctx, s.run.CtxAt, s.context = nil, 0, progctx.Context{}
 	if size != 0 {
-		clear(s.ctx[:p.layout.Room(size)])
-		p.layout.Place(&s.context, s.ctx, s.ctxAt, size)
-		s.run.Ctx, s.run.CtxAt = s.context.Bytes, s.ctxAt
-		if err := p.layout.Fill(&s.context, user, &s.pkt); err != nil {
+		if err := p.placeContext(s, user, size); err != nil {
 			return err
 		}
+	} else if s.context.At != 0 {
+		s.run.Ctx, s.run.CtxAt, s.context = nil, 0, progctx.Context{}
 	}
 	s.run.Reset()
-	s.run.ResetActions()
-	s.run.Received, s.run.Socket, s.run.RxMetadata = opts.Tunnel, opts.Socket, opts.RxMetadata
-	s.run.SkAt = s.context.ObjectsAt
+	if s.run.Acted() {
+		s.run.ResetActions()
+	}
 	if opts.CPU >= uint32(p.core.opts.CPUs) {
 		return fmt.Errorf("CPU is %d, there are %d (CollectionOptions.CPUs)", opts.CPU, p.core.opts.CPUs)
 	}
-	s.run.CPU, s.run.Layout, s.run.Type = opts.CPU, p.layout, p.def.Type
-	if opts.Socket != nil {
-		s.run.ShowSocket()
+	run, req := &s.run, &s.requests[0] // what is the same in all runs of a slot is there
+	if s.last != p.def {
+		s.last, run.Type, run.Section = p.def, p.def.Type, p.def.Section
 	}
-	s.run.Section, s.run.Retval = p.def.Section, opts.Retval
-	s.run.Sysctl = opts.Sysctl
-	s.run.Probe = helpers.Probe{FuncIP: opts.FuncIP, Cookie: opts.AttachCookie}
-	req := &s.requests[0] // what is the same in all runs of a slot is there
+	run.Received, run.Socket, run.RxMetadata, run.Sysctl, run.Layout = opts.Tunnel, opts.Socket, opts.RxMetadata, opts.Sysctl, p.layout
+	run.CPU, run.Retval, run.SkAt = opts.CPU, opts.Retval, s.context.ObjectsAt
+	run.Probe.FuncIP, run.Probe.Cookie = opts.FuncIP, opts.AttachCookie
+	if opts.Socket != nil {
+		run.ShowSocket()
+	}
 	req.CPU = opts.CPU
 	req.Func, req.Fuel, req.Work, req.Stop, req.Trace = p.def.Func, p.core.fuel, p.core.work, nil, nil
-	req.Args[0], req.Args[1] = p.layout.Args(s.run.CtxAt, &s.pkt)
+	req.Args[0], req.Args[1] = p.layout.Args(run.CtxAt, &s.pkt)
 	if opts.Fuel != 0 {
 		req.Fuel = bound(opts.Fuel)
 	}
@@ -191,12 +198,26 @@ func (p *Program) placePacket(s *slot, user, data []byte) error {
 			return err
 		}
 	}
-	buf, at, err := p.core.pool.buffer(s, len(data)-meta)
+	if s.packet.Fits(len(data) - meta) {
+		s.packet.Place(&s.pkt, data, meta, s.more)
+		return nil
+	}
+	buf, at, err := p.core.pool.borrow(s, progctx.Headroom+len(data)-meta+progctx.Tailroom)
 	if err != nil {
 		return err
 	}
 	s.pkt = progctx.NewPacket(buf, at, data, meta, s.more)
 	return nil
+}
+
+// placeContext lays out a context of size bytes, which is not 0.
+func (p *Program) placeContext(s *slot, user []byte, size int) error {
+	clear(s.ctx[:p.layout.Room(size)])
+	if s.run.Layout != p.layout || len(s.context.Bytes) != size { // otherwise it lies where the last one did
+		p.layout.Place(&s.context, s.ctx, s.ctxAt, size)
+	}
+	s.run.Ctx, s.run.CtxAt = s.context.Bytes, s.ctxAt
+	return p.layout.Fill(&s.context, user, &s.pkt)
 }
 
 // bound is the fuel of a run whose options, or whose collection's options, say

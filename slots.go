@@ -36,11 +36,13 @@ type slot struct {
 	ctx      []byte
 	ctxAt    uint64
 	context  progctx.Context // of the current run
-	packet   []byte          // the slot's own packet buffer
-	packetAt uint64
-	pkt      progctx.Packet // of the current run
-	borrowed []borrowed     // larger buffers, for the time of the run
+	packet   progctx.Buffer  // the slot's own
+	pkt      progctx.Packet  // of the current run
+	borrowed []borrowed      // larger buffers, for the time of the run
 	more     func(n int) ([]byte, uint64, error)
+	last     *bpf.Program // whose Type and Section run has
+	untidy   bool         // the run has more than its slot: reader, borrowed, run.Context
+	unwatch  func() bool  // of the context that the run is under, if it can end
 }
 
 // borrowed is a buffer that goes back to the arena with the end of the run.
@@ -194,16 +196,30 @@ func (p *pool) wakeAll() {
 	p.wake.Broadcast()
 }
 
+// put takes back the slot of a run.
 func (p *pool) put(s *slot) {
+	if !s.tidy() || !p.spot.Leave(s.number) {
+		p.takeBack(s)
+	}
+}
+
+// tidy reports whether the run had nothing beside its slot that is to be given back.
+func (s *slot) tidy() bool { return !s.untidy && !s.run.Open() }
+
+// takeBack is put where that is more than to leave the slot in the spot: it gives back what the run had beside it.
+func (p *pool) takeBack(s *slot) {
+	if s.unwatch != nil {
+		s.unwatch()
+	}
+	s.run.Context, s.unwatch = nil, nil // they may hold much
 	if s.reader != nil {
 		s.reader.Exit()
 	}
 	s.run.End()
-	s.run.Context = nil // it may hold much
 	for _, b := range s.borrowed {
 		p.arena.Free(b.at, b.size)
 	}
-	s.borrowed = s.borrowed[:0]
+	s.borrowed, s.untidy = s.borrowed[:0], s.reader != nil
 	if !p.spot.Leave(s.number) {
 		p.hand(s)
 	}
@@ -242,15 +258,17 @@ func (p *pool) make() (*slot, error) {
 	if s.ctx, s.ctxAt, err = p.region(progctx.MaxContext); err != nil {
 		return nil, err
 	}
-	if s.packet, s.packetAt, err = p.region(packetRoom); err != nil {
+	b, at, err := p.region(packetRoom)
+	if err != nil {
 		return nil, err
 	}
+	s.packet = progctx.NewBuffer(b, at)
 	if _, s.run.Keys, err = p.region(8 * helpers.MaxNesting); err != nil {
 		return nil, err
 	}
 	s.run.World, s.run.Packet = p.world, &s.pkt
 	if p.frees {
-		s.reader = p.world.RCU.NewReader()
+		s.reader, s.untidy = p.world.RCU.NewReader(), true
 	}
 	s.run.Nested = func(depth, fn int, args *[5]uint64) (uint64, error) { return p.nested(s, depth, fn, args) }
 	s.more = func(n int) ([]byte, uint64, error) { return p.borrow(s, n) }
@@ -274,16 +292,6 @@ func (p *pool) region(n uint64) ([]byte, uint64, error) {
 	return b, at, nil
 }
 
-// buffer returns memory for a packet of n bytes with head- and tailroom, zeroed so far.
-func (p *pool) buffer(s *slot, n int) ([]byte, uint64, error) {
-	total := uint64(progctx.Headroom + n + progctx.Tailroom)
-	if total <= packetRoom {
-		clear(s.packet[:total])
-		return s.packet[:total], s.packetAt, nil // the capacity is room, too
-	}
-	return p.borrow(s, int(total))
-}
-
 // borrow returns zeroed memory of at least total bytes that the slot has until its run ends.
 func (p *pool) borrow(s *slot, total int) ([]byte, uint64, error) {
 	size := uint64(packetRoom)
@@ -294,7 +302,7 @@ func (p *pool) borrow(s *slot, total int) ([]byte, uint64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("packet buffer of %d bytes: %w (raise CollectionOptions.PacketMemory)", total, err)
 	}
-	s.borrowed = append(s.borrowed, borrowed{at, size})
+	s.borrowed, s.untidy = append(s.borrowed, borrowed{at, size}), true
 	return b, at, nil
 }
 

@@ -20,7 +20,7 @@ type Fuel struct {
 	work  int64 // Request.Work that slice and most are for
 	stop  *atomic.Bool
 
-	asked bool      // for a second slice
+	fresh bool      // what anew set is as it was
 	since time.Time // the clock was last looked at; zero: not yet
 	given int       // slices since then
 	again int       // after more than so many it is looked at again
@@ -50,18 +50,22 @@ func (r *Request) Bound() int64 {
 	return math.MaxInt64
 }
 
+// For makes f ready for a run with such a Request.Work. Start follows: each is small enough to be part of its caller.
+func (f *Fuel) For(work int64) {
+	if !f.fresh || f.work != work {
+		f.anew(work)
+	}
+}
+
 // Start returns the first slice: how many backward jumps may be executed before Next is asked.
 func (f *Fuel) Start(req *Request) int64 {
-	if f.slice == 0 || f.work != req.Work || f.asked {
-		f.anew(req.Work)
-	}
 	f.left, f.stop = req.Bound(), req.Stop
 	return f.take()
 }
 
 // anew forgets the run before and finds out how large slices may be.
 func (f *Fuel) anew(work int64) {
-	*f = Fuel{slice: firstSlice, most: maxSlice, work: work}
+	*f = Fuel{slice: firstSlice, most: maxSlice, work: work, fresh: true}
 	if work > 0 {
 		f.most = min(max(sliceWork/work, 1), maxSlice)
 		f.slice = min(firstSlice, f.most)
@@ -83,7 +87,7 @@ func (f *Fuel) Next() (n int64, why FaultKind, ok bool) {
 	if f.left == 0 {
 		return 0, FaultFuel, false
 	}
-	f.asked = true
+	f.fresh = false
 	if f.given++; f.given > f.again {
 		f.measure()
 	}

@@ -156,6 +156,7 @@ func (e *Engine) enter(h *machine, req *engine.Request) {
 	h.X[riscv64.RegArenaSize] = e.Arena.Size()
 	h.X[riscv64.RegState] = controlBase
 	binary.LittleEndian.PutUint64(h.control[riscv64.StateCPU:], uint64(req.CPU))
+	h.fuel.For(req.Work)
 	h.X[riscv64.RegFuel] = uint64(h.fuel.Start(req))
 	h.X[riscv64.RegCount] = bpf.MaxTailCalls
 	h.X[riscv64.RegCountA6] = bpf.MaxTailCalls

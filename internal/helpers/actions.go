@@ -65,6 +65,7 @@ type actions struct {
 	bound    netip.AddrPort
 	reserved int      // bytes of TCP options
 	acks     []uint32 // that were sent
+	kernel   kernelContext
 }
 
 func (a *actions) reset() {
@@ -72,7 +73,7 @@ func (a *actions) reset() {
 	a.redirect = Redirect{Broadcast: a.redirect.Broadcast, Key: a.redirect.Key}
 	clear(a.clones)
 	a.clones, a.cloned = a.clones[:0], 0
-	a.tunnel = tunnelState{}
+	a.tunnel, a.kernel = tunnelState{}, kernelContext{}
 	a.assigned = nil
 	a.socks.reset()
 	for _, m := range a.stored {
@@ -83,7 +84,10 @@ func (a *actions) reset() {
 	a.msg, a.bound, a.reserved = msgState{}, netip.AddrPort{}, 0
 }
 
-// ResetActions forgets what the run before did to the network around.
+// Acted reports whether ResetActions has something to forget, or may have.
+func (r *Run) Acted() bool { return r.acts != nil || r.Effects.any() }
+
+// ResetActions forgets what the run before did to the network around, and its effects.
 func (r *Run) ResetActions() {
 	r.Effects.reset()
 	if r.acts != nil {

@@ -107,6 +107,9 @@ func (c *Call) commit(addr uint64, discard bool) error {
 	return nil
 }
 
+// Open reports whether the run has something that End gives back.
+func (r *Run) Open() bool { return len(r.reserved)|r.held.n|len(r.owned) != 0 }
+
 // End gives back what the run has left open. Linux's verifier sees to it that a
 // program leaves nothing open; here a run can also end in the middle.
 func (r *Run) End() {

@@ -109,7 +109,9 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 			return engine.Result{}, err
 		}
 	}
-	x := &m.st.x
+	m.fuel.For(req.Work)
+	st := m.st
+	x := &st.x
 	x[rv.A0], x[rv.A1], x[rv.A2], x[rv.A3], x[rv.A4] = req.Args[0], req.Args[1], req.Args[2], req.Args[3], req.Args[4]
 	x[rv.RA] = e.ret
 	x[rv.SP] = m.stackTop()
@@ -119,10 +121,10 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 	x[riscv64.RegFuel] = uint64(m.fuel.Start(req))
 	x[riscv64.RegCount] = bpf.MaxTailCalls
 	x[riscv64.RegCountA6] = bpf.MaxTailCalls
-	m.st.cpu = uint64(req.CPU)
-	m.st.pc = e.Entry(req.Func)
-	goOn(m.st)
-	if m.st.reason != leftReturn {
+	st.cpu = uint64(req.CPU)
+	st.pc = e.Entry(req.Func)
+	goOn(st)
+	if st.reason != leftReturn {
 		return e.serve(m, req)
 	}
 	res := m.result(x[rv.A5])

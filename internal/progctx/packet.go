@@ -12,11 +12,57 @@ type Packet struct {
 
 	SKB SKB // of programs that are given a struct __sk_buff
 
-	front int    // bytes of a header before the packet that the program does not see
-	buf   []byte // the whole buffer, Bytes included, as far as its capacity goes
-	at    uint64 // address of buf[0]
+	front int     // bytes of a header before the packet that the program does not see
+	buf   []byte  // the whole buffer, Bytes included, as far as its capacity goes
+	at    uint64  // address of buf[0]
+	in    *Buffer // that buf is of; nil: it is used once
 	// more gives n zeroed bytes that last until the end of the run, and their address.
 	more func(n int) ([]byte, uint64, error)
+}
+
+// Buffer is memory for the packets of one run after the other. It is zeroed once; after that no more is zeroed
+// than packets have covered, so that a run on a packet as long as the one before zeroes nothing.
+//
+// That hides the packets of other runs as well as zeroing all would: a program gets at no more of the buffer
+// than its packet covers, and whoever moves an end of the packet says so. It does not hide what a program
+// writes beside its packet. Linux loads no such program, and here it could write what it likes to any other
+// guest memory that programs of its collection share.
+type Buffer struct {
+	mem       []byte
+	at        uint64 // address of mem[0]
+	low, high int    // between them lay packets
+}
+
+// NewBuffer makes a buffer of mem, which is zeroed, at a guest address.
+func NewBuffer(mem []byte, at uint64) Buffer { return Buffer{mem: mem, at: at} }
+
+// Fits reports whether a packet of n bytes, metadata left out, has head- and tailroom in the buffer.
+func (b *Buffer) Fits(n int) bool { return Headroom+n+Tailroom <= len(b.mem) }
+
+// Place does what NewPacket does, in a buffer that the packet fits.
+func (b *Buffer) Place(p *Packet, data []byte, meta int, more func(n int) ([]byte, uint64, error)) {
+	start := Headroom - meta
+	end := start + len(data)
+	if b.low < start {
+		clear(b.mem[b.low:start])
+	}
+	if b.high > end {
+		clear(b.mem[end:b.high])
+	}
+	b.low, b.high = start, end
+	copy(b.mem[start:end], data)
+	p.Bytes, p.Start, p.Meta = b.mem[start:end:end], b.at+uint64(start), uint64(meta)
+	p.SKB, p.front = SKB{}, 0
+	if p.in != b || p.at != b.at {
+		p.in, p.buf, p.at, p.more = b, b.mem, b.at, more
+	}
+}
+
+// covers notes that a packet in the buffer goes from start to end.
+func (b *Buffer) covers(start, end int) {
+	if b != nil {
+		b.low, b.high = min(b.low, start), max(b.high, end)
+	}
 }
 
 // NewPacket lays data, whose first meta bytes are metadata, into a buffer: the packet proper begins
@@ -60,6 +106,7 @@ func (p *Packet) Resize(head, tail int) error {
 	}
 	start, n := p.Before()-head, len(p.Bytes)+head+tail
 	p.buf = p.buf[:max(len(p.buf), start+n)]
+	p.in.covers(start, start+n)
 	meta := int(p.Meta)
 	if head != 0 && meta != 0 {
 		copy(p.buf[start:start+meta], p.Bytes[:meta])
@@ -78,6 +125,7 @@ func (p *Packet) Resize(head, tail int) error {
 // stays in front of the packet. The caller has seen that there is room.
 func (p *Packet) MoveFront(by int) {
 	start, n := p.Before()+by, len(p.Bytes)-by
+	p.in.covers(start, start+n)
 	copy(p.buf[start:start+int(p.Meta)], p.Bytes[:p.Meta])
 	p.Bytes, p.Start = p.buf[start:start+n:start+n], p.at+uint64(start)
 }
@@ -86,6 +134,7 @@ func (p *Packet) MoveFront(by int) {
 func (p *Packet) SetMeta(n int) {
 	start := p.Before() + int(p.Meta) - n
 	end := p.Before() + len(p.Bytes)
+	p.in.covers(start, end)
 	p.Bytes, p.Start, p.Meta = p.buf[start:end:end], p.at+uint64(start), uint64(n)
 }
 
@@ -130,7 +179,7 @@ func (p *Packet) enlarge(head, tail int) error {
 	}
 	end := before + copy(buf[before:], p.Bytes)
 	p.SKB.move(at + uint64(before) - p.Start)
-	p.Bytes, p.Start, p.buf, p.at = buf[before:end:end], at+uint64(before), buf, at
+	p.Bytes, p.Start, p.buf, p.at, p.in = buf[before:end:end], at+uint64(before), buf, at, nil
 	return nil
 }
 

@@ -57,3 +57,41 @@ func TestPacketEnlarges(t *testing.T) {
 		}
 	}
 }
+
+// Around a packet are zeros, whatever the packets before it were and wherever their ends went.
+func TestBufferZeroesAroundPackets(t *testing.T) {
+	const size = 4096
+	more := func(n int) ([]byte, uint64, error) { return make([]byte, n), 1 << 20, nil }
+	ones := bytes.Repeat([]byte{1}, size)
+	moves := map[string]func(p *Packet){
+		"stays":        func(*Packet) {},
+		"grows":        func(p *Packet) { p.Resize(100, 200) },
+		"head":         func(p *Packet) { p.MoveFront(-60); p.SetMeta(32) },
+		"shrinks":      func(p *Packet) { p.Resize(-10, -10) },
+		"inserts":      func(p *Packet) { p.Insert(4, 8) },
+		"grows beyond": func(p *Packet) { copy(p.Payload(), ones); p.Resize(0, size) },
+	}
+	for what, move := range moves {
+		var p Packet
+		b := NewBuffer(make([]byte, size), 0x1000)
+		for _, n := range []int{64, 1500, 20, 0, 300, 64} {
+			for _, meta := range []int{0, min(n, 16)} {
+				if b.Place(&p, ones[:n], meta, more); p.Before() != Headroom-meta || len(p.Bytes) != n || int(p.Meta) != meta || p.SKB != (SKB{}) {
+					t.Fatalf("%s: %d bytes at %#x, %d of metadata", what, len(p.Bytes), p.Start, p.Meta)
+				}
+				start := Headroom - meta
+				for i, v := range b.mem {
+					if in := i >= start && i < start+n; (v == 1) != in {
+						t.Fatalf("%s: packet of %d bytes, %d of metadata: byte %d of the buffer is %d", what, n, meta, i, v)
+					}
+				}
+				if n >= 20 {
+					move(&p)
+					for i := range p.Bytes {
+						p.Bytes[i] = 2
+					}
+				}
+			}
+		}
+	}
+}
