@@ -132,7 +132,7 @@ func TestArguments(t *testing.T) {
 		{bpf.CallKfunc, 0, [5]uint64{at}, ""},
 		{bpf.CallKfunc, 0, [5]uint64{1}, "kf: argument 1 (p): 4 bytes at 0x1"},
 		{bpf.CallKfunc, 1, [5]uint64{at}, "no kfunc 1"},
-		{0, 77, [5]uint64{}, "no helper 77"},
+		{0, 400, [5]uint64{}, "no helper 400"},
 		{0, 60000, [5]uint64{}, "no helper 60000"},
 		{0, -1, [5]uint64{}, "no helper -1"},
 	} {
