@@ -65,7 +65,6 @@ type actions struct {
 	bound    netip.AddrPort
 	reserved int      // bytes of TCP options
 	acks     []uint32 // that were sent
-	kernel   kernelContext
 }
 
 func (a *actions) reset() {
@@ -73,7 +72,7 @@ func (a *actions) reset() {
 	a.redirect = Redirect{Broadcast: a.redirect.Broadcast, Key: a.redirect.Key}
 	clear(a.clones)
 	a.clones, a.cloned = a.clones[:0], 0
-	a.tunnel, a.kernel = tunnelState{}, kernelContext{}
+	a.tunnel = tunnelState{}
 	a.assigned = nil
 	a.socks.reset()
 	for _, m := range a.stored {

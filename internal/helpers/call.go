@@ -129,14 +129,16 @@ type Run struct {
 	// Callback is what is run where the run is not a program's, but a timer's.
 	Callback *Callback
 
-	current  host.Task // scratch of task
-	texts    [2]text   // and of what compares strings
+	kernel   kernelContext
 	depth    int
-	calls    [MaxNesting]Call
+	thrown   *engine.Exit  // by bpf_throw
 	held     held          // locks
 	owned    []*heapObject // objects that the run has references to
-	thrown   *engine.Exit  // by bpf_throw
 	reserved []reservation // records of ring buffers that the run has open
+
+	calls   [MaxNesting]Call // large, as what follows: behind all that each run touches
+	current host.Task        // scratch of task
+	texts   [2]text          // and of what compares strings
 }
 
 // Call is one call of a helper, its arguments checked.
@@ -162,7 +164,7 @@ type Call struct {
 func (c *Call) Depth() int { return c.Run.depth }
 
 // Reset makes a run ready for another start, after one that may have ended in a panic.
-func (r *Run) Reset() { r.depth, r.thrown, r.Callback = 0, nil, nil }
+func (r *Run) Reset() { r.depth, r.thrown, r.Callback, r.kernel.at = 0, nil, nil, 0 }
 
 // Moved writes the packet's new addresses and length into the context, after a helper changed them.
 func (r *Run) Moved() { r.Layout.Refresh(r.Ctx, r.Packet) }
@@ -176,10 +178,10 @@ func (r *Run) Helper(kind uint8, id int32, args *[5]uint64) (uint64, error) {
 	}
 	c := &r.calls[depth]
 	if c.Helper != h {
-		c.Run, c.Helper, c.Map = r, h, nil
+		c.become(r, h)
 	}
 	c.Args = *args
-	if len(h.Args) != 0 {
+	if !h.scalars {
 		if err := c.bind(); err != nil {
 			return 0, err
 		}
@@ -188,6 +190,15 @@ func (r *Run) Helper(kind uint8, id int32, args *[5]uint64) (uint64, error) {
 	r0, err := h.Fn(c)
 	r.depth = depth // also right when a panic further in was recovered in h.Fn
 	return r0, err
+}
+
+// become makes c calls of another helper. Where its arguments are all scalars, bind does not see to it that
+// nothing is left of the one before.
+func (c *Call) become(r *Run, h *Helper) {
+	c.Run, c.Helper, c.Map = r, h, nil
+	if h.scalars {
+		c.Mem = [5][]byte{}
+	}
 }
 
 // refused says why a helper is not called.

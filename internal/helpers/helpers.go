@@ -38,6 +38,7 @@ var subjects = [][]*Helper{
 	kernelNameHelpers,
 	fileHelpers,
 	remoteHelpers,
+	kernelContextHelpers,
 	stringHelpers,
 	sysctlHelpers,
 	lockHelpers,
@@ -97,6 +98,20 @@ type Helper struct {
 	Fn   func(*Call) (uint64, error)
 	// Objects says that it gives pointers to structs of the kernel, which take guest memory.
 	Objects bool
+	scalars bool // there is nothing to check about Args
+}
+
+func init() {
+	for _, s := range subjects {
+		for _, h := range s {
+			h.look()
+		}
+	}
+}
+
+// look finds out about Args.
+func (h *Helper) look() {
+	h.scalars = !slices.ContainsFunc(h.Args, func(a Arg) bool { return a.Kind != Scalar })
 }
 
 // Table is what one module calls: its helpers and kfuncs, found without searching.
@@ -131,6 +146,7 @@ func NewTable(m *bpf.Module, extra []*Helper) (*Table, error) {
 		if err := h.check(); err != nil {
 			return nil, err
 		}
+		h.look()
 		if h.ID == 0 {
 			if named[h.Name] != nil {
 				return nil, fmt.Errorf("kfunc %q is given twice", h.Name)

@@ -21,9 +21,11 @@ const (
 	RegsObject
 	CgroupObject
 	InodeObject
+	SkbObject
+	XDPObject
 )
 
-var objectTypes = [...]string{TaskObject: "task_struct", RegsObject: "pt_regs", CgroupObject: "cgroup", InodeObject: "inode"}
+var objectTypes = [...]string{TaskObject: "task_struct", RegsObject: "pt_regs", CgroupObject: "cgroup", InodeObject: "inode", SkbObject: "sk_buff", XDPObject: "xdp_buff"}
 
 func (k ObjectKind) String() string { return objectTypes[k] }
 

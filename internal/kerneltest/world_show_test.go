@@ -32,6 +32,13 @@ var showScripts = []Script{
 			s.Run("types", Input{})
 			s.Run("symbols", Input{})
 		}},
+	{Object: "kernctx", Options: rivet.CollectionOptions{KernelTypes: kernelTypes}, Do: func(s *Session) {
+		for _, p := range packets {
+			for _, program := range []string{"cls", "changed", "cgroup", "frame"} {
+				s.Run(program, Input{Packet: p})
+			}
+		}
+	}},
 	{Object: "taskstack", Do: func(s *Session) { s.Run("refused", Input{}) }},
 }
 
