@@ -224,15 +224,15 @@ func (s *shower) start(t, named btf.Type, at uint64) []byte {
 		s.err = maps.EFAULT // a member outside of its struct
 		return nil
 	}
-	var b [safeSize]byte
 	left = min(left, safeSize)
-	got, errno := readKernel(s.c, at, b[:left])
+	b := s.c.step[:left]
+	got, errno := readKernel(s.c, at, b)
 	if uint64(got) < left {
 		s.err = errno
 		return nil
 	}
 	s.err, s.have, s.copied = 0, true, at
-	copy(s.safe[:], b[:left])
+	copy(s.safe[:], b)
 	return s.safe[:]
 }
 
@@ -264,8 +264,7 @@ func (s *shower) value(nonzero bool, text []byte) {
 
 // values is btf_show_type_values.
 func (s *shower) values(text []byte) {
-	var name [maxNameSize]byte
-	s.emit(s.indent(), s.name(name[:0]), text, s.delim(), s.newline())
+	s.emit(s.indent(), s.name(), text, s.delim(), s.newline())
 	s.shown = max(s.shown, s.depth)
 }
 
@@ -299,8 +298,8 @@ func (s *shower) delim() []byte {
 	return comma
 }
 
-// name is btf_show_name: .member = (type) and the bracket that opens it.
-func (s *shower) name(into []byte) []byte {
+// name is btf_show_name: .member = (type) and the bracket that opens it. It is good until the next.
+func (s *shower) name() []byte {
 	if s.element {
 		return nil
 	}
@@ -312,7 +311,7 @@ func (s *shower) name(into []byte) []byte {
 	if !ok {
 		return nil
 	}
-	m := message{b: into, max: maxNameSize - 1}
+	m := message{b: s.c.text[:0], max: maxNameSize - 1}
 	if s.flags&showNoName != 0 {
 		m.text(n.opens)
 		return m.b

@@ -113,3 +113,29 @@ func TestShowHostileTypes(t *testing.T) {
 		}
 	}
 }
+
+// Showing takes no memory of the host's.
+func TestShowAllocatesNothing(t *testing.T) {
+	u8 := &btf.Int{Name: "u8", Size: 1}
+	color := &btf.Enum{Name: "color", Size: 4, Values: []btf.EnumValue{{Name: "RED", Value: 1}}}
+	all := &btf.Struct{Name: "all", Size: 32, Members: []btf.Member{{Name: "c", Type: color}, {Name: "d", Type: color, Offset: 32},
+		{Name: "p", Type: &btf.Pointer{Target: u8}, Offset: 64}, {Name: "a", Type: &btf.Array{Index: u8, Type: u8, Nelems: 8}, Offset: 128},
+		{Name: "b", Type: u8, Offset: 192, BitfieldSize: 3}}}
+	run, mem, at := world(t, nil)
+	spec, id := specOf(t, all)
+	run.World.Types = spec
+	copy(mem[128:], "\x01\x00\x00\x00\x07\x00\x00\x00pointer.letters\x00\x05")
+	binary.LittleEndian.PutUint64(mem, at+128)
+	binary.LittleEndian.PutUint32(mem[8:], uint32(id))
+	args := [5]uint64{at + 16, 100, at, 16, showCompact}
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := run.Helper(bpf.CallHelper, 149, &args); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if text, _ := untilNUL(mem[16:]); !strings.HasPrefix(string(text), "(struct all){.c = (enum color)RED,.d = (enum color)7,.p = (u8 *)0x") {
+		t.Errorf("shows %q", text)
+	}
+}

@@ -150,17 +150,18 @@ func (s *shower) enum(t *btf.Enum, named btf.Type, at uint64) {
 	if t.Size == 8 {
 		unused = 0
 	}
+	var text [64]byte
 	v := s.word(b) << unused
 	for _, e := range t.Values {
 		if e.Value<<unused == v {
-			s.value(true, []byte(e.Name))
+			s.value(true, append(text[:0], e.Name...))
 			return
 		}
 	}
 	if t.Signed {
-		s.value(v != 0, strconv.AppendInt(nil, int64(v)>>unused, 10))
+		s.value(v != 0, strconv.AppendInt(text[:0], int64(v)>>unused, 10))
 	} else {
-		s.value(v != 0, strconv.AppendUint(nil, v>>unused, 10))
+		s.value(v != 0, strconv.AppendUint(text[:0], v>>unused, 10))
 	}
 }
 
@@ -206,8 +207,7 @@ func (s *shower) open(t, named btf.Type, at uint64) bool {
 	if s.start(t, named, at) == nil {
 		return false
 	}
-	var name [maxNameSize]byte
-	s.emit(s.indent(), s.name(name[:0]), s.newline())
+	s.emit(s.indent(), s.name(), s.newline())
 	s.depth++
 	return true
 }
