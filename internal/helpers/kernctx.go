@@ -35,12 +35,16 @@ func castToKernCtx(c *Call) (uint64, error) {
 	return 0, c.bad(0, 0, fmt.Sprintf("the kernel's structure behind %s is not known", l.Name))
 }
 
-// structure returns how the kernel's structure looks, and makes room for it in the run.
-func (c *Call) structure(kind ObjectKind) (*kernelContext, *btf.Struct, error) {
+func (c *Call) layout(kind ObjectKind) *btf.Struct {
 	o := &c.Run.World.Objects
 	o.mu.Lock()
-	layout := o.layout(c.Run.World.Types, kind)
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	return o.layout(c.Run.World.Types, kind)
+}
+
+// structure returns how the kernel's structure looks, and makes room for it in the run.
+func (c *Call) structure(kind ObjectKind) (*kernelContext, *btf.Struct, error) {
+	layout := c.layout(kind)
 	if layout == nil {
 		return nil, nil, c.bad(0, 0, fmt.Sprintf("no struct %v in CollectionOptions.KernelTypes", kind))
 	}
@@ -63,6 +67,16 @@ func (c *Call) structure(kind ObjectKind) (*kernelContext, *btf.Struct, error) {
 // sharedInfoSize is room enough for struct skb_shared_info.
 const sharedInfoSize = 512
 
+// skbMembers are members of struct sk_buff, and where struct __sk_buff has them.
+var skbMembers = [...]struct {
+	name string
+	off  int
+}{
+	{"len", progctx.SkbLen}, {"mark", progctx.SkbMark}, {"queue_mapping", progctx.SkbQueue}, {"protocol", progctx.SkbProtocol},
+	{"vlan_tci", progctx.SkbVLANTCI}, {"vlan_proto", progctx.SkbVLANProto}, {"priority", 32}, {"skb_iif", 36}, {"tc_index", 44},
+	{"hash", progctx.SkbHash},
+}
+
 // kernelSKB fills in struct sk_buff from the context and the packet.
 func (c *Call) kernelSKB() (uint64, error) {
 	k, s, err := c.structure(SkbObject)
@@ -72,9 +86,8 @@ func (c *Call) kernelSKB() (uint64, error) {
 	p := c.Run.Packet
 	head := p.Start - uint64(p.Before())
 	set := func(name string, v uint64) { setField(k.b, s, name, v) }
-	for name, off := range map[string]int{"len": progctx.SkbLen, "mark": progctx.SkbMark, "protocol": progctx.SkbProtocol, "queue_mapping": progctx.SkbQueue,
-		"priority": 32, "skb_iif": 36, "tc_index": 44, "hash": progctx.SkbHash, "vlan_tci": progctx.SkbVLANTCI, "vlan_proto": progctx.SkbVLANProto} {
-		set(name, uint64(c.skb(off)))
+	for _, m := range skbMembers {
+		set(m.name, uint64(c.skb(m.off)))
 	}
 	set("tstamp", le.Uint64(c.Run.Ctx[progctx.SkbTstamp:]))
 	set("head", head)
@@ -94,7 +107,7 @@ func (c *Call) kernelSKB() (uint64, error) {
 // sharedInfo fills in the struct skb_shared_info at the end of a packet's buffer.
 func (c *Call) sharedInfo(b []byte) {
 	clear(b)
-	if s := structNamed(c.Run.World.Types, "skb_shared_info"); s != nil {
+	if s := c.layout(sharedInfoObject); s != nil {
 		setField(b, s, "gso_size", uint64(c.skb(progctx.SkbGSOSize)))
 		setField(b, s, "gso_segs", uint64(c.skb(progctx.SkbGSOSegs)))
 	}

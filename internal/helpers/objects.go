@@ -23,9 +23,10 @@ const (
 	InodeObject
 	SkbObject
 	XDPObject
+	sharedInfoObject
 )
 
-var objectTypes = [...]string{TaskObject: "task_struct", RegsObject: "pt_regs", CgroupObject: "cgroup", InodeObject: "inode", SkbObject: "sk_buff", XDPObject: "xdp_buff"}
+var objectTypes = [...]string{TaskObject: "task_struct", RegsObject: "pt_regs", CgroupObject: "cgroup", InodeObject: "inode", SkbObject: "sk_buff", XDPObject: "xdp_buff", sharedInfoObject: "skb_shared_info"}
 
 func (k ObjectKind) String() string { return objectTypes[k] }
 
