@@ -212,7 +212,9 @@ func (p *Program) placePacket(s *slot, user, data []byte) error {
 
 // placeContext lays out a context of size bytes, which is not 0.
 func (p *Program) placeContext(s *slot, user []byte, size int) error {
-	clear(s.ctx[:p.layout.Room(size)])
+	if user != nil || !p.layout.Whole {
+		clear(s.ctx[:p.layout.Room(size)])
+	}
 	if s.run.Layout != p.layout || len(s.context.Bytes) != size { // otherwise it lies where the last one did
 		p.layout.Place(&s.context, s.ctx, s.ctxAt, size)
 	}

@@ -26,23 +26,24 @@ const packetRoom = 4096
 // slot is the guest memory of one run in flight, and all else that it needs, so
 // that a run allocates nothing.
 type slot struct {
-	number   uint32 // from 1
-	run      helpers.Run
-	reader   *rcu.Reader // nil where maps free nothing
-	requests [helpers.MaxNesting + 1]engine.Request
+	number   uint32       // from 1
+	untidy   bool         // the run has more than its slot: reader, borrowed, run.Context
+	reader   *rcu.Reader  // nil where maps free nothing
+	last     *bpf.Program // whose Type and Section run has
+	unwatch  func() bool  // of the context that the run is under, if it can end
+	borrowed []borrowed   // larger buffers, for the time of the run
+	more     func(n int) ([]byte, uint64, error)
 
 	stack    []byte // the whole data stack
 	stackTop uint64 // guest address after it
 	ctx      []byte
 	ctxAt    uint64
 	context  progctx.Context // of the current run
-	packet   progctx.Buffer  // the slot's own
 	pkt      progctx.Packet  // of the current run
-	borrowed []borrowed      // larger buffers, for the time of the run
-	more     func(n int) ([]byte, uint64, error)
-	last     *bpf.Program // whose Type and Section run has
-	untidy   bool         // the run has more than its slot: reader, borrowed, run.Context
-	unwatch  func() bool  // of the context that the run is under, if it can end
+	packet   progctx.Buffer  // the slot's own
+
+	requests [helpers.MaxNesting + 1]engine.Request
+	run      helpers.Run // at the end: it is large, and RISC-V reaches 2,047 bytes with one instruction
 }
 
 // borrowed is a buffer that goes back to the arena with the end of the run.

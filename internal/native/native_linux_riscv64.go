@@ -108,6 +108,7 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 		if m, err = e.held.find(); err != nil {
 			return engine.Result{}, err
 		}
+		m.st.x[riscv64.RegArenaBase], m.st.x[riscv64.RegArenaSize] = e.Arena.Base(), e.Arena.Size() // nobody writes to them
 	}
 	m.fuel.For(req.Work)
 	st := m.st
@@ -116,8 +117,6 @@ func (e *Engine) Run(req *engine.Request) (engine.Result, error) {
 	x[rv.RA] = e.ret
 	x[rv.SP] = m.stackTop()
 	x[riscv64.RegStack] = req.StackTop
-	x[riscv64.RegArenaBase] = e.Arena.Base()
-	x[riscv64.RegArenaSize] = e.Arena.Size()
 	x[riscv64.RegFuel] = uint64(m.fuel.Start(req))
 	x[riscv64.RegCount] = bpf.MaxTailCalls
 	x[riscv64.RegCountA6] = bpf.MaxTailCalls

@@ -50,13 +50,20 @@ func (b *Buffer) Place(p *Packet, data []byte, meta int, more func(n int) ([]byt
 		clear(b.mem[end:b.high])
 	}
 	b.low, b.high = start, end
-	copy(b.mem[start:end], data)
+	if dst := b.mem[start:end]; len(data) < layFrom {
+		copy(dst, data)
+	} else {
+		lay(dst, data)
+	}
 	p.Bytes, p.Start, p.Meta = b.mem[start:end:end], b.at+uint64(start), uint64(meta)
 	p.SKB, p.front = SKB{}, 0
 	if p.in != b || p.at != b.at {
 		p.in, p.buf, p.at, p.more = b, b.mem, b.at, more
 	}
 }
+
+// layFrom is how many bytes lay is worth its call for.
+const layFrom = 128
 
 // covers notes that a packet in the buffer goes from start to end.
 func (b *Buffer) covers(start, end int) {
@@ -70,7 +77,7 @@ func (b *Buffer) covers(start, end int) {
 func NewPacket(buf []byte, at uint64, data []byte, meta int, more func(n int) ([]byte, uint64, error)) Packet {
 	start := Headroom - meta
 	end := start + len(data)
-	copy(buf[start:end], data)
+	lay(buf[start:end], data)
 	return Packet{Bytes: buf[start:end:end], Start: at + uint64(start), Meta: uint64(meta), buf: buf, at: at, more: more}
 }
 

@@ -95,3 +95,23 @@ func TestBufferZeroesAroundPackets(t *testing.T) {
 		}
 	}
 }
+
+// Packets come from any address and go to any, of any length.
+func TestLay(t *testing.T) {
+	data, dst := make([]byte, 320), make([]byte, 320)
+	for i := range data {
+		data[i] = byte(i + 1)
+	}
+	for from := range 9 {
+		for to := range 9 {
+			for n := range 300 {
+				clear(dst)
+				lay(dst[to:to+n], data[from:from+n])
+				want := append(append(make([]byte, to), data[from:from+n]...), make([]byte, len(dst)-to-n)...)
+				if !bytes.Equal(dst, want) {
+					t.Fatalf("%d bytes from %d to %d: %v", n, from, to, dst)
+				}
+			}
+		}
+	}
+}

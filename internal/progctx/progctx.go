@@ -64,6 +64,8 @@ type Layout struct {
 	// Prepare fills the context, which is zeroed, from the caller's (nil: none)
 	// and places the packet, whose bytes are in p already. nil: the caller's bytes are all.
 	Prepare func(c *Context, user []byte, p *Packet) error
+	// Whole says that Prepare writes every byte where the caller gives no context, which so need not be zeroed.
+	Whole bool
 	// Addresses writes into ctx where the packet lies and how long it is. nil: ctx does not tell.
 	Addresses func(ctx []byte, p *Packet)
 	// Finish turns the context into what the caller gets back. nil: it stays as it is.

@@ -136,11 +136,13 @@ func skbPrepare(c *Context, user []byte, p *Packet, l2 bool) error {
 	if !l2 {
 		p.hideFront(min(ethHeader, len(whole)))
 	}
-	if err := skbGiven(user, p.Len()); err != nil {
-		return err
-	}
 	ctx := c.Bytes
-	copy(ctx, user)
+	if user != nil {
+		if err := skbGiven(user, p.Len()); err != nil {
+			return err
+		}
+		copy(ctx, user)
+	}
 	proto := protocol(whole)
 	preset(ctx, SkbPktType, packetType(whole))
 	preset(ctx, SkbProtocol, uint32(bits.ReverseBytes16(proto)))
@@ -154,7 +156,9 @@ func skbPrepare(c *Context, user []byte, p *Packet, l2 bool) error {
 	sock := c.Objects[:sockSize]
 	sockOfPacket(sock, proto, whole[min(ethHeader, len(whole)):])
 	le.PutUint64(ctx[SkbSk:], c.ObjectsAt)
-	copy(ctx[skbFamily:skbDataMeta], skbOfSock(sock))
+	if user != nil || proto == ethIPv4 || proto == ethIPv6 { // otherwise that is zeros on zeros
+		copy(ctx[skbFamily:skbDataMeta], skbOfSock(sock))
+	}
 	skbAddresses(ctx, p)
 	return nil
 }

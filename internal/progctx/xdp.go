@@ -23,6 +23,7 @@ var xdpLayout = Layout{
 	Packet:      true,
 	EmptyPacket: true,
 	Prepare:     xdpPrepare,
+	Whole:       true,
 	Addresses:   xdpAddresses,
 	Finish:      xdpFinish,
 }
@@ -46,8 +47,13 @@ func xdpMeta(user []byte, n int) (int, error) {
 
 func xdpPrepare(c *Context, user []byte, p *Packet) error {
 	ctx := c.Bytes
-	copy(ctx, user)
-	preset(ctx, xdpIngress, loopbackDevice)
+	if user == nil {
+		le.PutUint32(ctx[xdpIngress:], loopbackDevice)
+		le.PutUint64(ctx[xdpRxQueue:], 0) // and the device that it leaves by
+	} else {
+		copy(ctx, user)
+		preset(ctx, xdpIngress, loopbackDevice)
+	}
 	xdpAddresses(ctx, p)
 	return nil
 }
