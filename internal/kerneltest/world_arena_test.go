@@ -8,7 +8,7 @@ const noArenas = "cilium/ebpf cannot load arenas: it writes addr_space_cast as a
 var arenaScripts = []Script{
 	{Object: "arena", Alone: noArenas, Do: func(s *Session) {
 		s.Hide(".addr_space.1") // it holds an address, and native code's are others
-		for range 12 { // more than there are pages
+		for range 12 {          // more than there are pages
 			s.Run("list", Input{})
 			s.Run("pages", Input{})
 		}
