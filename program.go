@@ -215,13 +215,6 @@ func (p *Program) Clone() (*Program, error) {
 // IsPinned returns false: there is no file system that a program could be pinned to.
 func (p *Program) IsPinned() bool { return false }
 
-// Run runs the program and returns the lower half of R0. The error of a run
-// that ended early holds a [*Fault].
-func (p *Program) Run(opts *RunOptions) (uint32, error) {
-	r0, err := p.run(nil, opts, nil)
-	return uint32(r0), err
-}
-
 // RunContext is [Program.Run], ended early when ctx ends: within milliseconds,
 // wherever the program is, but for helpers written by users, which see the
 // context ([HelperCall.Context]) and must return by themselves. The error wraps

@@ -15,11 +15,49 @@ import (
 // noOptions stands for options that are nil. Nothing writes to it.
 var noOptions RunOptions
 
+// Run runs the program and returns the lower half of R0. The error of a run
+// that ended early holds a [*Fault].
+//
+// An empty program is run here in the time of a dozen calls. So the usual run, which waits for no slot and
+// happens once, has all it needs in this function and the two that it calls; run does the others.
+func (p *Program) Run(opts *RunOptions) (uint32, error) {
+	if opts == nil {
+		opts = &noOptions
+	}
+	pool := p.core.pool
+	if opts.Flags != 0 || opts.Repeat > 1 || p.closed.Load() {
+		return p.runAny(opts)
+	}
+	s := pool.ready()
+	if s == nil {
+		return p.runAny(opts)
+	}
+	defer func() { // pool.put in place
+		if !s.tidy() || !pool.spot.Leave(s.number) {
+			pool.takeBack(s)
+		}
+	}()
+	if s.reader != nil {
+		s.reader.Enter(s.run.World.RCU)
+	}
+	if err := p.prepare(s, opts); err != nil {
+		return 0, p.wrap(err)
+	}
+	s.clean(&p.core.geometry)
+	res, err := p.core.backend.Run(&s.requests[0])
+	if err != nil || opts.DataOut != nil || opts.ContextOut != nil {
+		err = p.finish(s, opts, err)
+	}
+	return uint32(res.R0), err
+}
+
+func (p *Program) runAny(opts *RunOptions) (uint32, error) {
+	r0, err := p.run(nil, opts, nil)
+	return uint32(r0), err
+}
+
 // run does all of [Program.RunContext]. A nil ctx never ends. detail, if not nil,
 // gets all that is known about the run.
-//
-// An empty program is run here in the time of a dozen calls, so what few callers
-// ask for is in functions of its own, and looking whether they do stays here.
 func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) (r0 uint64, err error) {
 	if opts == nil {
 		opts = &noOptions
@@ -27,18 +65,13 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	if opts.Flags != 0 && !p.knows(opts.Flags) || p.closed.Load() || ctx != nil && ctx.Err() != nil {
 		return 0, p.refused(ctx, opts)
 	}
-	pool := p.core.pool
-	s := pool.ready()
+	s := p.core.pool.ready()
 	if s == nil {
-		if s, err = pool.await(ctx); err != nil {
+		if s, err = p.core.pool.await(ctx); err != nil {
 			return 0, p.wrap(err)
 		}
 	}
-	defer func() { // pool.put in place
-		if !s.tidy() || !pool.spot.Leave(s.number) {
-			pool.takeBack(s)
-		}
-	}()
+	defer p.core.pool.put(s)
 	if s.reader != nil {
 		s.reader.Enter(s.run.World.RCU)
 	}
@@ -59,18 +92,10 @@ func (p *Program) run(ctx context.Context, opts *RunOptions, detail *RunResult) 
 	} else {
 		r0, err = p.repeat(s, max(opts.Repeat, 1), detail)
 	}
-	if err != nil {
-		return r0, newFault(p.core.module, p.def.Name, stopped(ctx, err))
-	}
-	if opts.Flags != 0 && !s.run.SumHolds() {
+	if err == nil && opts.Flags != 0 && !s.run.SumHolds() {
 		return r0, p.wrap(fmt.Errorf("the packet is not what its checksum says (TestSumComplete): %w", syscall.EBADMSG))
 	}
-	if opts.DataOut != nil || opts.ContextOut != nil {
-		if err := p.finish(s, opts); err != nil {
-			return r0, p.wrap(err)
-		}
-	}
-	return r0, nil
+	return r0, p.finish(s, opts, stopped(ctx, err))
 }
 
 // TestSumComplete, in [RunOptions.Flags], is BPF_F_TEST_SKB_CHECKSUM_COMPLETE: the packet of a program that is given a struct
@@ -275,8 +300,20 @@ func (p *Program) repeat(s *slot, n uint32, detail *RunResult) (r0 uint64, err e
 	return r.R0, err
 }
 
-// finish hands packet and context back.
-func (p *Program) finish(s *slot, opts *RunOptions) error {
+// finish makes an error of the one that the engine gave, if it did. Otherwise it hands packet and context back
+// to whom asks for them.
+func (p *Program) finish(s *slot, opts *RunOptions, err error) error {
+	if err != nil {
+		return newFault(p.core.module, p.def.Name, err)
+	}
+	if err := p.output(s, opts); err != nil {
+		return p.wrap(err)
+	}
+	return nil
+}
+
+// output fills in what the options ask for.
+func (p *Program) output(s *slot, opts *RunOptions) error {
 	if opts.DataOut != nil {
 		data, err := p.layout.Data(&s.context, &s.pkt)
 		if err != nil {
