@@ -237,11 +237,12 @@ func (p *Program) placePacket(s *slot, user, data []byte) error {
 
 // placeContext lays out a context of size bytes, which is not 0.
 func (p *Program) placeContext(s *slot, user []byte, size int) error {
-	if user != nil || !p.layout.Whole {
-		clear(s.ctx[:p.layout.Room(size)])
-	}
-	if s.run.Layout != p.layout || len(s.context.Bytes) != size { // otherwise it lies where the last one did
+	again := s.run.Layout == p.layout && len(s.context.Bytes) == size // it lies where the last one did
+	if !again {
 		p.layout.Place(&s.context, s.ctx, s.ctxAt, size)
+	}
+	if !again || user != nil || !p.layout.Whole {
+		clear(s.ctx[:p.layout.Room(size)])
 	}
 	s.run.Ctx, s.run.CtxAt = s.context.Bytes, s.ctxAt
 	return p.layout.Fill(&s.context, user, &s.pkt)

@@ -57,7 +57,7 @@ func (b *Buffer) Place(p *Packet, data []byte, meta int, more func(n int) ([]byt
 	}
 	p.Bytes, p.Start, p.Meta = b.mem[start:end:end], b.at+uint64(start), uint64(meta)
 	p.SKB, p.front = SKB{}, 0
-	if p.in != b || p.at != b.at {
+	if p.in != b {
 		p.in, p.buf, p.at, p.more = b, b.mem, b.at, more
 	}
 }
