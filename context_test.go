@@ -276,7 +276,8 @@ func TestHelperIsStopped(t *testing.T) {
 			<-c.Context().Done()
 			return 0, nil
 		})
-		if f := wantStopped(t, c.Programs["slow_helpers"], nil, "slow_helpers"); !strings.Contains(f.Text, "wait()") {
+		// At the call, or in the loop around it: the helper may see the end of the context before the engine is told.
+		if f := wantStopped(t, c.Programs["slow_helpers"], nil, "slow_helpers"); !strings.Contains(f.Text, "wait()") && !strings.Contains(f.Text, "while (on)") {
 			t.Errorf("stopped in line %q, not in that of the call", f.Text)
 		}
 	})
