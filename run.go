@@ -282,12 +282,14 @@ func (p *Program) repeat(s *slot, n uint32, detail *RunResult) (r0 uint64, err e
 			err = &engine.Fault{Kind: engine.FaultStopped, Func: req.Func}
 			break
 		}
-		if done > 0 {
+		if done > 0 && s.run.Acted() {
 			s.run.ResetActions()
 		}
 		s.clean(&p.core.geometry)
 		r, err = p.core.backend.Run(req)
-		s.run.End()
+		if s.run.Open() {
+			s.run.End()
+		}
 	}
 	if detail != nil {
 		data, derr := p.layout.Data(&s.context, &s.pkt)
