@@ -1,5 +1,5 @@
-// Package rivet runs eBPF programs in user space: as RV64 machine code on an
-// embedded RV64 machine (the hart), or in a reference interpreter.
+// Package rivet runs eBPF programs in user space: as RV64 machine code, natively on
+// linux/riscv64 and on an embedded RV64 machine (the hart) elsewhere, or in a reference interpreter.
 //
 // Objects are read with [github.com/cilium/ebpf]; names, arguments and error
 // sentinels here are that package's wherever the thing is the same, so that
